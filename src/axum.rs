@@ -1,0 +1,36 @@
+//! axum: what its router and its acceptor put into a request, and [`ServerSpan`] as an extractor.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
+use http::Extensions;
+use http::request::Parts;
+
+use crate::address::PeerAddr;
+use crate::exchange::ServerSpan;
+
+/// axum leaves `MatchedPath` out while the request is still on its way into a nested service.
+pub(crate) fn route(extensions: &Extensions) -> Option<Arc<str>> {
+    extensions.get::<MatchedPath>().map(|path| Arc::from(path.as_str()))
+}
+
+pub(crate) fn peer(extensions: &Extensions) -> Option<PeerAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| PeerAddr::new(info.0))
+}
+
+pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    error.downcast_ref::<axum::Error>().map(|error| error as _)
+}
+
+/// Never rejects: where no layer runs, the handle is inert.
+impl<S: Sync> FromRequestParts<S> for ServerSpan {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}

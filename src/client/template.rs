@@ -1,0 +1,32 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::Extensions;
+
+/// The template of an outgoing request's path, as an extension of the request.
+///
+/// It becomes `url.template` on span and metrics and makes the name of the span, so it must be one
+/// of few.
+///
+/// ```
+/// use otelhttp::UrlTemplate;
+///
+/// let request = http::Request::get("http://shop.example/users/7")
+///     .extension(UrlTemplate::new("/users/{id}"))
+///     .body(())?;
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlTemplate(Arc<str>);
+
+impl UrlTemplate {
+    /// A path whose variable parts are placeholders.
+    #[must_use]
+    pub fn new(template: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::from(template.into()))
+    }
+
+    pub(super) fn of(extensions: &Extensions) -> Option<Arc<str>> {
+        extensions.get::<Self>().map(|template| template.0.clone())
+    }
+}

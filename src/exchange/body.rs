@@ -1,0 +1,81 @@
+use std::fmt;
+use std::fmt::Display;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::Outcome;
+use super::call::Call;
+
+pin_project! {
+    /// The body of a response, which carries the span to its end.
+    ///
+    /// Frames, trailers, `size_hint` and `is_end_stream` are the inner body's own; nothing is
+    /// buffered. The span ends with the last frame, with an error, or when the body is dropped.
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: B,
+        call: Call,
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn new(inner: B, call: Call) -> Self {
+        Self { inner, call }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Error: Display + 'static,
+{
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let polled = ready!(this.call.run(|| this.inner.as_mut().poll_frame(cx)));
+        match &polled {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    this.call.received(data.remaining() as u64);
+                }
+                // The consumer may know from this that it need not poll again.
+                if this.inner.is_end_stream() {
+                    this.call.end(Outcome::Complete);
+                }
+            }
+            Some(Err(error)) => this.call.fail(error),
+            None => this.call.end(Outcome::Complete),
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A body that stands in for one that was never there, as `tower_http` asks of its bodies.
+impl<B: Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), Call::Ended)
+    }
+}
+
+impl<B> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! What a layer does with one call, and the guard around everything of the user's that runs in it.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use http::Response;
+use http_body::Body;
+use opentelemetry::Context;
+
+use super::late::Shared;
+use super::{Exchange, Outcome, ResponseBody, SpanWriter, observe_response};
+use crate::config::Config;
+
+/// What a layer does with one call.
+pub(crate) enum Call {
+    /// It is ours: recorded, and its context attached.
+    Recorded(Box<Exchange>),
+    /// It is the outer layer's: this one only adds what it knows.
+    Refined(Refinement),
+    /// Nobody records it; the context is attached all the same.
+    Passed(Context),
+    /// There is nothing left to be done.
+    Ended,
+}
+
+/// A layer inside of another one of the same request.
+pub(crate) struct Refinement {
+    pub(crate) config: Arc<Config>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Call {
+    /// Runs the user's code with the context attached. If it unwinds, the exchange ends there: by
+    /// the time the future is dropped, a `CatchPanicLayer` further out may have ended the unwinding,
+    /// and the panic would look like a cancellation.
+    pub(crate) fn run<T>(&mut self, inner: impl FnOnce() -> T) -> T {
+        let Some(context) = self.context() else { return inner() };
+        let mut guard = EndOnUnwind(Some(self));
+        let attached = context.attach();
+        let output = inner();
+        drop(attached);
+        guard.0 = None;
+        output
+    }
+
+    fn context(&self) -> Option<Context> {
+        match self {
+            Self::Recorded(exchange) => Some(exchange.shared.cx.clone()),
+            Self::Passed(context) => Some(context.clone()),
+            // The outer layer has attached it.
+            Self::Refined(_) | Self::Ended => None,
+        }
+    }
+
+    /// Notes the head of the response, and wraps its body.
+    pub(crate) fn answer<B: Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
+        let (mut parts, body) = response.into_parts();
+        let call = match self {
+            Self::Recorded(mut exchange) => {
+                let more = exchange.answered(&mut parts, body.size_hint().exact(), body.is_end_stream());
+                if more { Self::Recorded(exchange) } else { Self::Ended }
+            }
+            Self::Refined(refinement) => {
+                observe_response(&refinement.config, &refinement.shared, &parts);
+                Self::Refined(refinement)
+            }
+            other => other,
+        };
+        Response::from_parts(parts, ResponseBody::new(body, call))
+    }
+
+    pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
+        match std::mem::replace(self, Self::Ended) {
+            Self::Recorded(exchange) => exchange.fail(error),
+            Self::Refined(Refinement { config, shared }) => {
+                config.on_error.ask(|hook| hook(error, &SpanWriter::new(&shared)));
+            }
+            Self::Passed(_) | Self::Ended => {}
+        }
+    }
+
+    pub(crate) fn received(&mut self, bytes: u64) {
+        if let Self::Recorded(exchange) = self {
+            exchange.received(bytes);
+        }
+    }
+
+    pub(crate) fn end(&mut self, outcome: Outcome) {
+        if let Self::Recorded(exchange) = std::mem::replace(self, Self::Ended) {
+            exchange.end(outcome);
+        }
+    }
+}
+
+struct EndOnUnwind<'c>(Option<&'c mut Call>);
+
+impl Drop for EndOnUnwind<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call.end(Outcome::Panicked);
+        }
+    }
+}

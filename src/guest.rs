@@ -1,0 +1,33 @@
+//! Instrumentation is a guest in its user's program: what others hang into it (hooks, propagators,
+//! span processors) must not take a request down.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs foreign code. If it panics the panic ends here, is said once in the log, and the answer is
+/// nothing.
+pub(crate) fn contain<T>(what: &'static str, foreign: impl FnOnce() -> T) -> Option<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(foreign));
+    if outcome.is_err() {
+        warn(format_args!("{what} panicked; the request goes on without it"));
+    }
+    outcome.ok()
+}
+
+/// One of our few warnings. Silent without the feature `internal-logs`.
+pub(crate) fn warn(message: std::fmt::Arguments<'_>) {
+    #[cfg(feature = "internal-logs")]
+    log::warn!(target: "otelhttp", "{message}");
+    #[cfg(not(feature = "internal-logs"))]
+    let _ = message;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_contained_and_an_answer_comes_through() {
+        assert_eq!(contain("a test", || -> u8 { panic!("on purpose") }), None);
+        assert_eq!(contain("a test", || 1), Some(1));
+    }
+}

@@ -1,0 +1,69 @@
+//! Types of other crates that are recognised when their feature is on. All features meet here, so
+//! that no other file has to know which of them are.
+
+use std::any::Any;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Extensions;
+
+use crate::address::PeerAddr;
+use crate::semconv::error::Hint;
+
+/// The route that a router has put into a request.
+pub(crate) fn route(extensions: &Extensions) -> Option<Arc<str>> {
+    #[cfg(feature = "axum")]
+    return crate::axum::route(extensions);
+    #[cfg(not(feature = "axum"))]
+    return nothing(extensions);
+}
+
+/// The ends of the connection, as an acceptor has put them into a request.
+pub(crate) fn peer(extensions: &Extensions) -> Option<PeerAddr> {
+    #[cfg(feature = "axum")]
+    return crate::axum::peer(extensions);
+    #[cfg(not(feature = "axum"))]
+    return nothing(extensions);
+}
+
+/// The other end of the connection that a response came from, as a connector has told.
+pub(crate) fn response_peer(extensions: &Extensions) -> Option<SocketAddr> {
+    #[cfg(feature = "hyper-util")]
+    return crate::hyper_util::peer(extensions);
+    #[cfg(not(feature = "hyper-util"))]
+    return nothing(extensions);
+}
+
+/// An error whose type is known, so that it can be asked for its sources.
+pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    #[cfg(feature = "axum")]
+    if let Some(error) = crate::axum::error(error) {
+        return Some(error);
+    }
+    #[cfg(feature = "hyper-util")]
+    if let Some(error) = crate::hyper_util::error(error) {
+        return Some(error);
+    }
+    let _ = error;
+    None
+}
+
+/// What an error of a known type tells.
+pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<Hint> {
+    #[cfg(feature = "axum")]
+    if error.is::<::axum::Error>() {
+        return Some(Hint::Known);
+    }
+    #[cfg(feature = "hyper-util")]
+    if let Some(hint) = crate::hyper_util::hint(error) {
+        return Some(hint);
+    }
+    let _ = error;
+    None
+}
+
+#[cfg(not(all(feature = "axum", feature = "hyper-util")))]
+fn nothing<T>(_: &Extensions) -> Option<T> {
+    None
+}

@@ -1,0 +1,124 @@
+//! The attributes of a client span and of the client's metrics.
+
+use std::borrow::Cow;
+
+use http::request::Parts;
+use opentelemetry::{KeyValue, StringValue};
+
+use super::attributes::StartAttributes;
+use super::method::MethodLabel;
+use super::url::{self, Scheme};
+use super::{
+    HTTP_REQUEST_METHOD, HTTP_REQUEST_METHOD_ORIGINAL, HTTP_REQUEST_RESEND_COUNT, SERVER_ADDRESS,
+    SERVER_PORT, URL_FULL, URL_TEMPLATE,
+};
+use crate::address::{HostPort, host_header};
+
+/// Where an outgoing request goes.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) scheme: Scheme,
+    /// Absent only where neither the URI nor `Host` names one.
+    pub(crate) host: Option<String>,
+    /// "`server.port` is required": the scheme's own if none was written.
+    pub(crate) port: u16,
+}
+
+impl Target {
+    /// A URI may be in origin form (a client bound to one connection), then `Host` tells.
+    pub(crate) fn of(parts: &Parts, default_scheme: Option<Scheme>) -> Self {
+        let scheme = parts.uri.scheme_str().and_then(Scheme::parse);
+        let scheme = scheme.or(default_scheme).unwrap_or(Scheme::Http);
+        let authority = parts.uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
+        let (host, port) = match authority.or_else(|| host_header(&parts.headers)) {
+            Some(HostPort { host, port }) => (Some(host), port),
+            None => (None, None),
+        };
+        Self { scheme, host, port: port.unwrap_or(scheme.default_port()) }
+    }
+}
+
+/// "The following attributes can be important for making sampling decisions and SHOULD be provided
+/// at span creation time (if provided at all)": HTTP spans, client.
+pub(crate) fn sampling_relevant(
+    parts: &Parts,
+    method: &MethodLabel,
+    target: &Target,
+    sensitive_keys: &[Cow<'static, str>],
+) -> StartAttributes {
+    let mut attributes = StartAttributes::with_capacity(8);
+    attributes.push(HTTP_REQUEST_METHOD, method.value());
+    attributes.push_some(SERVER_ADDRESS, target.host.clone());
+    attributes.push(SERVER_PORT, i64::from(target.port));
+    attributes.push(URL_FULL, full_url(parts, target.scheme, sensitive_keys));
+    attributes
+}
+
+/// What no sampler needs.
+pub(crate) fn detail(
+    attributes: &mut StartAttributes,
+    parts: &Parts,
+    method: &MethodLabel,
+    resend_count: Option<u32>,
+    template: Option<&StringValue>,
+) {
+    attributes.push_some(HTTP_REQUEST_METHOD_ORIGINAL, method.original(&parts.method));
+    attributes.push_some(HTTP_REQUEST_RESEND_COUNT, resend_count.map(i64::from));
+    attributes.push_some(URL_TEMPLATE, template.cloned());
+}
+
+/// `http.client.active_requests` has these, all other metrics have them too.
+pub(crate) fn metric_base(
+    method: &MethodLabel,
+    address: Option<StringValue>,
+    port: u16,
+    template: Option<&StringValue>,
+) -> Vec<KeyValue> {
+    let mut attributes = Vec::with_capacity(7);
+    attributes.push(KeyValue::new(HTTP_REQUEST_METHOD, method.value()));
+    attributes.extend(address.map(|address| KeyValue::new(SERVER_ADDRESS, address)));
+    attributes.push(KeyValue::new(SERVER_PORT, i64::from(port)));
+    attributes.extend(template.map(|template| KeyValue::new(URL_TEMPLATE, template.clone())));
+    attributes
+}
+
+fn full_url(parts: &Parts, scheme: Scheme, sensitive_keys: &[Cow<'static, str>]) -> String {
+    let host = || parts.headers.get(http::header::HOST)?.to_str().ok();
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str).or_else(host);
+    let scheme = parts.uri.scheme_str().unwrap_or(scheme.as_str());
+    url::full(scheme, authority, &parts.uri, sensitive_keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(uri: &str, host: Option<&str>) -> Parts {
+        let request = http::Request::builder().uri(uri);
+        let request = host.into_iter().fold(request, |request, host| request.header("host", host));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_port_is_always_known() {
+        for (uri, host, expected) in [
+            ("http://a.example/", None, (Some("a.example"), 80)),
+            ("https://a.example/", None, (Some("a.example"), 443)),
+            ("https://a.example:8443/", Some("b.example"), (Some("a.example"), 8443)),
+            ("http://[::1]:81/", None, (Some("::1"), 81)),
+            ("/x", Some("b.example:82"), (Some("b.example"), 82)),
+            ("/x", Some("b.example"), (Some("b.example"), 80)),
+            ("/x", None, (None, 80)),
+        ] {
+            let target = Target::of(&parts(uri, host), None);
+            assert_eq!((target.host.as_deref(), target.port), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_origin_form_is_completed_by_the_host_header() {
+        let parts = parts("/p?sig=1", Some("b.example:82"));
+        let keys = [Cow::Borrowed("sig")];
+        assert_eq!(full_url(&parts, Scheme::Http, &keys), "http://b.example:82/p?sig=REDACTED");
+    }
+}

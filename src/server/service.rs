@@ -1,0 +1,136 @@
+use std::fmt::Display;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use tower_service::Service;
+
+use crate::address::{Origin, PeerAddr};
+use crate::config::{Config, Observe};
+use crate::exchange::{Call, Exchange, Refinement, ResponseBody, ResponseFuture, ServerSpan, Shared, Start};
+use crate::recognise;
+use crate::request_body::RequestBytes;
+use crate::semconv::server;
+use crate::semconv::url::Scheme;
+
+/// What [`ServerLayer`](crate::ServerLayer) makes of a service.
+#[derive(Clone, Debug)]
+pub struct ServerService<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> ServerService<S> {
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for ServerService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Display + 'static,
+    R: Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let mut call = begin(&self.config, &mut parts);
+        let request = Request::from_parts(parts, body);
+        let future = call.run(|| self.inner.call(request));
+        ResponseFuture::new(future, call)
+    }
+}
+
+fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
+    if let Some(outer) = parts.extensions.get::<ServerSpan>().and_then(ServerSpan::live).cloned() {
+        refine(config, parts, &outer);
+        return Call::Refined(Refinement { config: config.clone(), shared: outer });
+    }
+    let observe = config.observe.ask(|observe| observe(parts)).unwrap_or_default();
+    let (parent, link) = parent(config, parts);
+    if observe == Observe::Nothing {
+        return Call::Passed(parent);
+    }
+    let exchange = start(config, parts, observe, parent, link);
+    if exchange.is_recorded() {
+        config.on_request.ask(|hook| hook(parts, &exchange.writer()));
+    }
+    parts.extensions.insert(ServerSpan::new(exchange.shared().clone()));
+    Call::Recorded(Box::new(exchange))
+}
+
+/// What a layer inside of another one adds: its own route, captures and hook, nothing else.
+fn refine(config: &Config, parts: &Parts, outer: &Arc<Shared>) {
+    outer.say(|late| {
+        if let Some(route) = route(config, parts) {
+            late.set_route(route);
+        }
+        config.request_headers.attributes(&parts.headers).for_each(|attribute| late.set_attribute(attribute));
+    });
+    config.on_request.ask(|hook| hook(parts, &crate::SpanWriter::new(outer)));
+}
+
+/// The context to run in, and for a public endpoint the caller's span, which is only linked.
+fn parent(config: &Config, parts: &Parts) -> (Context, Option<SpanContext>) {
+    let current = Context::current();
+    let extracted = config.propagation.extract(&current, &parts.headers);
+    if !config.public_endpoint.ask(|public| public(parts)).unwrap_or_default() {
+        return (extracted, None);
+    }
+    let caller = extracted.span().span_context().clone();
+    let root = current.with_remote_span_context(SpanContext::NONE);
+    (root, caller.is_valid().then_some(caller))
+}
+
+fn start(
+    config: &Arc<Config>,
+    parts: &mut Parts,
+    observe: Observe,
+    parent: Context,
+    link: Option<SpanContext>,
+) -> Exchange {
+    let request_bytes = RequestBytes::of(parts);
+    let parts = &*parts;
+    let peer = PeerAddr::of(&parts.extensions);
+    let client = peer.map(|peer| peer.peer.ip().to_canonical());
+    let mut origin = Origin::of(parts, client, &config.trusted_proxies);
+    let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
+    let method = config.known_methods.label(&parts.method);
+    let start = Start {
+        observe,
+        parent,
+        link,
+        method: parts.method.clone(),
+        method_label: method.clone(),
+        target: route(config, parts),
+        metric_attributes: server::metric_base(&method, scheme),
+        request_bytes,
+        version: Some(parts.version),
+    };
+    let sampling_relevant = || {
+        let keys = &config.sensitive_query_keys;
+        let mut attributes = server::sampling_relevant(parts, &method, origin, scheme, keys);
+        attributes.extend(config.request_headers.attributes(&parts.headers));
+        attributes
+    };
+    Exchange::start(config, start, sampling_relevant, |attributes| {
+        server::detail(attributes, parts, &method, peer)
+    })
+}
+
+fn route(config: &Config, parts: &Parts) -> Option<Arc<str>> {
+    let told = config.route.ask(|route| route(parts)).flatten().map(Arc::from);
+    told.or_else(|| recognise::route(&parts.extensions))
+}
