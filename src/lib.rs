@@ -1,4 +1,4 @@
-//! x
+//! OpenTelemetry tracing and metrics for Tower HTTP.
 // The gate for all the tests and examples too would only teach them to write `expect("")`.
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -126,7 +126,7 @@ fn start(
         attributes
     };
     Exchange::start(config, start, sampling_relevant, |attributes| {
-        server::detail(attributes, parts, &method, peer)
+        server::detail(attributes, parts, &method, peer);
     })
 }
 
