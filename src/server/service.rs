@@ -90,8 +90,20 @@ fn parent(config: &Config, parts: &Parts) -> (Context, Option<SpanContext>) {
         return (extracted, None);
     }
     let caller = extracted.span().span_context().clone();
-    let root = current.with_remote_span_context(SpanContext::NONE);
-    (root, caller.is_valid().then_some(caller))
+    (without_span(current), caller.is_valid().then_some(caller))
+}
+
+/// A context to begin a trace in. A span context that is not valid would not do: samplers that follow
+/// the parent take it for a parent that is not sampled. The API can only leave the span out by
+/// leaving all out, which matters where something is current around the whole server.
+fn without_span(current: Context) -> Context {
+    if !current.has_active_span() {
+        current
+    } else if current.is_telemetry_suppressed() {
+        Context::new().with_telemetry_suppressed()
+    } else {
+        Context::new()
+    }
 }
 
 fn start(
