@@ -70,7 +70,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         config.on_request.ask(|hook| hook(parts, &exchange.writer()));
     }
     inject(config, &exchange.shared().cx, parts);
-    Call::Recorded(Box::new(exchange))
+    Call::Recorded(exchange)
 }
 
 fn inject(config: &Config, cx: &Context, parts: &mut Parts) {
@@ -106,7 +106,7 @@ fn start(config: &Arc<Config>, parts: &mut Parts, observe: Observe, parent: Cont
         attributes.extend(config.request_headers.attributes(&parts.headers));
         attributes
     };
-    Exchange::start(config, start, sampling_relevant, |attributes| {
-        client::detail(attributes, parts, &method, resend_count, template_value.as_ref());
+    Exchange::start(config, start, sampling_relevant, |detail| {
+        client::detail(detail, parts, &method, resend_count, template_value.as_ref());
     })
 }

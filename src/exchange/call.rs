@@ -12,9 +12,10 @@ use super::{Exchange, Outcome, ResponseBody, SpanWriter, observe_response};
 use crate::config::Config;
 
 /// What a layer does with one call.
+#[expect(clippy::large_enum_variant, reason = "boxing it would cost each request an allocation")]
 pub(crate) enum Call {
     /// It is ours: recorded, and its context attached.
-    Recorded(Box<Exchange>),
+    Recorded(Exchange),
     /// It is the outer layer's: this one only adds what it knows.
     Refined(Refinement),
     /// Nobody records it; the context is attached all the same.

@@ -12,13 +12,15 @@ mod late;
 mod server_span;
 mod verdict;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header, response};
+use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, KeyValue, Value};
 
 pub use body::ResponseBody;
 pub(crate) use call::{Call, Refinement};
@@ -32,7 +34,7 @@ use crate::metrics::{BodySizes, Instruments};
 use crate::propagation::TraceParent;
 use crate::recognise;
 use crate::request_body::RequestBytes;
-use crate::semconv::attributes::{StartAttributes, put, put_default};
+use crate::semconv::attributes::{StartAttributes, put};
 use crate::semconv::error::{Failure, Stage, classify};
 use crate::semconv::method::MethodLabel;
 use crate::semconv::status::{has_no_body, is_upgrade};
@@ -56,6 +58,21 @@ pub(crate) struct Start {
     pub(crate) request_bytes: Option<RequestBytes>,
     /// A server is told with the request which version is spoken, a client with the response.
     pub(crate) version: Option<Version>,
+}
+
+/// A span that records, to be told what no sampler needs.
+pub(crate) struct Detail<'s> {
+    span: &'s mut BoxedSpan,
+    given: &'s mut StartAttributes,
+}
+
+impl Detail<'_> {
+    pub(crate) fn set(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.given.note(key);
+            self.span.set_attribute(KeyValue::new(key, value));
+        }
+    }
 }
 
 /// How a call ended, or what it means if it is dropped now.
@@ -103,7 +120,7 @@ impl Exchange {
         config: &Arc<Config>,
         start: Start,
         sampling_relevant: impl FnOnce() -> StartAttributes,
-        detail: impl FnOnce(&mut StartAttributes),
+        detail: impl FnOnce(&mut Detail<'_>),
     ) -> Self {
         let (start_time, started) = (SystemTime::now(), Instant::now());
         let mut start_attributes = StartAttributes::default();
@@ -115,8 +132,7 @@ impl Exchange {
             let builder = builder(config.side, &start, start_time, start_attributes.take());
             let mut span = config.tracer.start(builder, &start.parent)?;
             if span.is_recording() {
-                detail(&mut start_attributes);
-                span.set_attributes(start_attributes.take());
+                detail(&mut Detail { span: &mut span, given: &mut start_attributes });
             }
             Some(span)
         });
@@ -206,12 +222,12 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn end(mut self: Box<Self>, outcome: Outcome) {
+    pub(crate) fn end(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
     /// Ends with an error of the service (before a head) or of the body (after it).
-    pub(crate) fn fail<E: Display + 'static>(self: Box<Self>, error: &E) {
+    pub(crate) fn fail<E: Display + 'static>(self, error: &E) {
         let stage = if self.status.is_none() { Stage::Head } else { Stage::Body };
         if self.is_recorded() {
             self.config.on_error.ask(|hook| hook(error, &self.writer()));
@@ -273,30 +289,30 @@ impl Exchange {
         if let Some(name) = self.final_name(&mut late) {
             span.update_name(name);
         }
-        late.attributes.retain(|attribute| {
-            let key = &attribute.key;
-            !self.start_attributes.gave(key.as_str()) && !self.config.request_headers.contains(key)
-        });
-        self.put_findings(&mut late.attributes, late.route.as_ref(), verdict.as_ref());
-        if !self.start_attributes.gave(NETWORK_PROTOCOL_VERSION) {
-            self.put_version(&mut late.attributes);
-        }
-        span.set_attributes(late.attributes);
+        let findings = self.findings(&late, verdict.as_ref());
+        let unsaid = |finding: &KeyValue| late.attributes.iter().all(|said| said.key != finding.key);
+        span.set_attributes(findings.filter(unsaid).filter(|finding| !self.was_given(finding)));
+        span.set_attributes(late.attributes.into_iter().filter(|said| !self.was_given(said)));
         if let Some(verdict) = verdict {
             span.set_status(Status::Error { description: verdict.description });
         }
     }
 
+    /// The SDK appends, it never replaces.
+    fn was_given(&self, attribute: &KeyValue) -> bool {
+        self.start_attributes.gave(attribute.key.as_str())
+            || self.config.request_headers.contains(&attribute.key)
+    }
+
     /// Nothing if it is still the one that the span started with.
-    fn final_name(&self, late: &mut Late) -> Option<std::borrow::Cow<'static, str>> {
+    fn final_name(&self, late: &mut Late) -> Option<Cow<'static, str>> {
         let routed = || self.method_label.span_name(late.route.as_deref());
         late.name.take().or_else(|| late.route_changed.then(routed))
     }
 
     fn final_metric_attributes(&mut self, late: &Late, verdict: Option<&Verdict>) -> Vec<KeyValue> {
         let mut attributes = std::mem::take(&mut self.metric_attributes);
-        self.put_findings(&mut attributes, late.route.as_ref(), verdict);
-        self.put_version(&mut attributes);
+        attributes.extend(self.findings(late, verdict));
         for attribute in &late.metric_attributes {
             put(&mut attributes, attribute.clone());
         }
@@ -304,27 +320,17 @@ impl Exchange {
     }
 
     /// What spans and metrics both tell of the end.
-    fn put_findings(
-        &self,
-        attributes: &mut Vec<KeyValue>,
-        route: Option<&Arc<str>>,
-        verdict: Option<&Verdict>,
-    ) {
-        if let Some(status) = self.status {
-            put_default(attributes, HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
-        }
-        if let Some(verdict) = verdict {
-            put_default(attributes, ERROR_TYPE, verdict.error_type.clone());
-        }
-        if let Some(route) = route {
-            put_default(attributes, HTTP_ROUTE, route.clone());
-        }
-    }
-
-    fn put_version(&self, attributes: &mut Vec<KeyValue>) {
-        if let Some(version) = self.version.and_then(protocol_version) {
-            put_default(attributes, NETWORK_PROTOCOL_VERSION, version);
-        }
+    fn findings(&self, late: &Late, verdict: Option<&Verdict>) -> impl Iterator<Item = KeyValue> + use<> {
+        let status = self.status.map(|status| i64::from(status.as_u16()));
+        let findings = [
+            status.map(|status| KeyValue::new(HTTP_RESPONSE_STATUS_CODE, status)),
+            verdict.map(|verdict| KeyValue::new(ERROR_TYPE, verdict.error_type.clone())),
+            late.route.clone().map(|route| KeyValue::new(HTTP_ROUTE, route)),
+            self.version
+                .and_then(protocol_version)
+                .map(|version| KeyValue::new(NETWORK_PROTOCOL_VERSION, version)),
+        ];
+        findings.into_iter().flatten()
     }
 
     fn body_sizes(&self) -> BodySizes {

@@ -1,6 +1,6 @@
 //! Lists of attributes in which every key stands once.
 
-use opentelemetry::{Key, KeyValue, Value};
+use opentelemetry::{KeyValue, Value};
 
 use super::{
     CLIENT_ADDRESS, HTTP_REQUEST_METHOD, HTTP_REQUEST_METHOD_ORIGINAL, HTTP_REQUEST_RESEND_COUNT,
@@ -44,7 +44,7 @@ impl StartAttributes {
     }
 
     pub(crate) fn push(&mut self, key: &'static str, value: impl Into<Value>) {
-        self.given |= bit(key);
+        self.note(key);
         self.list.push(KeyValue::new(key, value));
     }
 
@@ -58,7 +58,12 @@ impl StartAttributes {
         self.list.extend(attributes);
     }
 
-    /// Hands out what was pushed since the last time.
+    /// Remembers a key that was given elsewhere.
+    pub(crate) fn note(&mut self, key: &str) {
+        self.given |= bit(key);
+    }
+
+    /// Hands the attributes out, and keeps the memory of their keys.
     pub(crate) fn take(&mut self) -> Vec<KeyValue> {
         std::mem::take(&mut self.list)
     }
@@ -80,13 +85,6 @@ pub(crate) fn put(list: &mut Vec<KeyValue>, attribute: KeyValue) {
     }
 }
 
-/// Adds an attribute unless the user has said something else under its key.
-pub(crate) fn put_default(list: &mut Vec<KeyValue>, key: &'static str, value: impl Into<Value>) {
-    if list.iter().all(|present| present.key.as_str() != key) {
-        list.push(KeyValue::new(Key::from_static_str(key), value));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +95,8 @@ mod tests {
         start.push(URL_PATH, "/");
         start.push_some(URL_QUERY, None::<&str>);
         assert_eq!(start.take(), [KeyValue::new(URL_PATH, "/")]);
-        assert!(start.take().is_empty());
+        start.note(NETWORK_PEER_PORT);
+        assert!(start.gave(NETWORK_PEER_PORT));
         assert!(start.gave(URL_PATH));
         assert!(!start.gave(URL_QUERY));
         assert!(!start.gave("app.user"));
@@ -108,8 +107,6 @@ mod tests {
         let mut list = vec![KeyValue::new("a", 1)];
         put(&mut list, KeyValue::new("b", 1));
         put(&mut list, KeyValue::new("a", 2));
-        put_default(&mut list, "a", 3);
-        put_default(&mut list, "c", 3);
-        assert_eq!(list, [KeyValue::new("a", 2), KeyValue::new("b", 1), KeyValue::new("c", 3)]);
+        assert_eq!(list, [KeyValue::new("a", 2), KeyValue::new("b", 1)]);
     }
 }

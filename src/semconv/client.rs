@@ -13,6 +13,7 @@ use super::{
     SERVER_PORT, URL_FULL, URL_TEMPLATE,
 };
 use crate::address::{HostPort, host_header};
+use crate::exchange::Detail;
 
 /// Where an outgoing request goes.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(crate) fn sampling_relevant(
     target: &Target,
     sensitive_keys: &[Cow<'static, str>],
 ) -> StartAttributes {
-    let mut attributes = StartAttributes::with_capacity(8);
+    let mut attributes = StartAttributes::with_capacity(12);
     attributes.push(HTTP_REQUEST_METHOD, method.value());
     attributes.push_some(SERVER_ADDRESS, target.host.clone());
     attributes.push(SERVER_PORT, i64::from(target.port));
@@ -56,15 +57,15 @@ pub(crate) fn sampling_relevant(
 
 /// What no sampler needs.
 pub(crate) fn detail(
-    attributes: &mut StartAttributes,
+    detail: &mut Detail<'_>,
     parts: &Parts,
     method: &MethodLabel,
     resend_count: Option<u32>,
     template: Option<&StringValue>,
 ) {
-    attributes.push_some(HTTP_REQUEST_METHOD_ORIGINAL, method.original(&parts.method));
-    attributes.push_some(HTTP_REQUEST_RESEND_COUNT, resend_count.map(i64::from));
-    attributes.push_some(URL_TEMPLATE, template.cloned());
+    detail.set(HTTP_REQUEST_METHOD_ORIGINAL, method.original(&parts.method));
+    detail.set(HTTP_REQUEST_RESEND_COUNT, resend_count.map(i64::from));
+    detail.set(URL_TEMPLATE, template.cloned());
 }
 
 /// `http.client.active_requests` has these, all other metrics have them too.

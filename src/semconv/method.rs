@@ -67,7 +67,8 @@ impl MethodLabel {
     pub(crate) fn span_name(&self, target: Option<&str>) -> Cow<'static, str> {
         let method = self.0.as_ref().map_or("HTTP", StringValue::as_str);
         match target {
-            Some(target) => Cow::Owned(format!("{method} {target}")),
+            // `format!` would guess the length, and allocate again.
+            Some(target) => Cow::Owned([method, " ", target].concat()),
             None => STANDARD
                 .iter()
                 .find(|standard| **standard == method)

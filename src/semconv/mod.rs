@@ -8,6 +8,7 @@
 pub(crate) mod attributes;
 pub(crate) mod client;
 pub(crate) mod error;
+pub(crate) mod intern;
 pub(crate) mod method;
 pub(crate) mod server;
 pub(crate) mod status;

@@ -15,6 +15,7 @@ use super::{
     SERVER_PORT, URL_PATH, URL_QUERY, URL_SCHEME, USER_AGENT_ORIGINAL, protocol_version,
 };
 use crate::address::{Origin, PeerAddr};
+use crate::exchange::Detail;
 
 /// "The following attributes can be important for making sampling decisions and SHOULD be provided
 /// at span creation time (if provided at all)": HTTP spans, server.
@@ -25,8 +26,8 @@ pub(crate) fn sampling_relevant(
     scheme: Scheme,
     sensitive_keys: &[Cow<'static, str>],
 ) -> StartAttributes {
-    // Eight of these at most, and room for the captured headers of most.
-    let mut attributes = StartAttributes::with_capacity(12);
+    // Eight of these at most, and room in the span for what comes later, so that it need not grow.
+    let mut attributes = StartAttributes::with_capacity(16);
     attributes.push(HTTP_REQUEST_METHOD, method.value());
     attributes.push(URL_PATH, parts.uri.path().to_owned());
     attributes.push(URL_SCHEME, scheme.as_str());
@@ -42,19 +43,14 @@ pub(crate) fn sampling_relevant(
 }
 
 /// What no sampler needs, so that it is asked for only when the span records.
-pub(crate) fn detail(
-    attributes: &mut StartAttributes,
-    parts: &Parts,
-    method: &MethodLabel,
-    peer: Option<PeerAddr>,
-) {
-    attributes.push_some(HTTP_REQUEST_METHOD_ORIGINAL, method.original(&parts.method));
-    attributes.push_some(NETWORK_PROTOCOL_VERSION, protocol_version(parts.version));
+pub(crate) fn detail(detail: &mut Detail<'_>, parts: &Parts, method: &MethodLabel, peer: Option<PeerAddr>) {
+    detail.set(HTTP_REQUEST_METHOD_ORIGINAL, method.original(&parts.method));
+    detail.set(NETWORK_PROTOCOL_VERSION, protocol_version(parts.version));
     if let Some(PeerAddr { peer, local }) = peer {
-        attributes.push(NETWORK_PEER_ADDRESS, peer.ip().to_canonical().to_string());
-        attributes.push(NETWORK_PEER_PORT, i64::from(peer.port()));
-        attributes.push_some(NETWORK_LOCAL_ADDRESS, local.map(|local| local.ip().to_canonical().to_string()));
-        attributes.push_some(NETWORK_LOCAL_PORT, local.map(|local| i64::from(local.port())));
+        detail.set(NETWORK_PEER_ADDRESS, Some(peer.ip().to_canonical().to_string()));
+        detail.set(NETWORK_PEER_PORT, Some(i64::from(peer.port())));
+        detail.set(NETWORK_LOCAL_ADDRESS, local.map(|local| local.ip().to_canonical().to_string()));
+        detail.set(NETWORK_LOCAL_PORT, local.map(|local| i64::from(local.port())));
     }
 }
 

@@ -68,7 +68,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         config.on_request.ask(|hook| hook(parts, &exchange.writer()));
     }
     parts.extensions.insert(ServerSpan::new(exchange.shared().clone()));
-    Call::Recorded(Box::new(exchange))
+    Call::Recorded(exchange)
 }
 
 /// What a layer inside of another one adds: its own route, captures and hook, nothing else.
@@ -137,8 +137,8 @@ fn start(
         attributes.extend(config.request_headers.attributes(&parts.headers));
         attributes
     };
-    Exchange::start(config, start, sampling_relevant, |attributes| {
-        server::detail(attributes, parts, &method, peer);
+    Exchange::start(config, start, sampling_relevant, |detail| {
+        server::detail(detail, parts, &method, peer);
     })
 }
 
