@@ -220,7 +220,7 @@ macro_rules! shared_setters {
             self.with(|config| config.propagation = given)
         }
 
-        /// Decides how much of a call is recorded: `true`, `false`, or an [`Observe`]. Default:
+        /// Decides how much of a call is recorded: `true`, `false`, or an [`Observe`](crate::Observe). Default:
         /// everything of every call.
         ///
         /// The context is passed on in every case.

@@ -1,5 +1,53 @@
-//! OpenTelemetry tracing and metrics for Tower HTTP.
-// The gate for all the tests and examples too would only teach them to write `expect("")`.
+//! OpenTelemetry tracing and metrics for Tower HTTP: one layer for servers, one for clients, correct
+//! to the end of the body.
+//!
+//! # A server in thirty seconds
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use otelhttp::ServerLayer;
+//!
+//! let app: Router = Router::new()
+//!     .route("/users/{id}", get(|| async { "hello" }))
+//!     .layer(ServerLayer::new());
+//! ```
+//!
+//! # A client in thirty seconds
+//!
+//! ```
+//! use http_body_util::Empty;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use otelhttp::ClientLayer;
+//! use tower::ServiceBuilder;
+//!
+//! let client: Client<_, Empty<bytes::Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+//! let client = ServiceBuilder::new().layer(ClientLayer::new()).service(client);
+//! # let _ = client;
+//! ```
+//!
+//! Both use the global providers, whenever they are set, and work without any: the caller's context
+//! flows on.
+//!
+//! # Where to read on
+//!
+//! - [`server`] and [`client`]: what a span tells of each ending, and where a layer goes.
+//! - [`ServerLayer`] and [`ClientLayer`]: everything that can be chosen.
+//! - [`ServerSpan`]: adding to the span from a handler.
+//! - [`recorded`]: the attributes and metrics.
+//! - [`propagation`]: context headers.
+//! - [`design`]: why things are as they are.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `axum` | yes | recognises `MatchedPath` and `ConnectInfo`; [`ServerSpan`] as an extractor |
+//! | `internal-logs` | yes | the crate's few warnings, through the `log` facade |
+//! | `hyper-util` | no | recognises hyper's and hyper-util's errors, and `HttpInfo` |
+//!
+//! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
+//! HTTP alone.
+// Tests may: there a panic is the message.
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -19,6 +67,16 @@ mod request_body;
 pub mod semconv;
 pub mod server;
 mod signals;
+
+#[doc = include_str!("docs/design.md")]
+pub mod design {}
+
+#[doc = include_str!("docs/recorded.md")]
+pub mod recorded {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 pub use address::{Network, PeerAddr, TrustedProxies};
 pub use client::{AttemptsLayer, ClientLayer, ClientService, UrlTemplate};

@@ -8,7 +8,7 @@ use crate::config::{Config, Hook, Side, shared_setters};
 use crate::semconv::url::Scheme;
 
 /// Records a client span and the client's metrics of each outgoing request, and sends the context
-/// with it. The [module](self) tells more.
+/// with it. The [module](crate::client) tells more.
 ///
 /// ```
 /// use otelhttp::ClientLayer;

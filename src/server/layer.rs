@@ -8,7 +8,7 @@ use crate::address::TrustedProxies;
 use crate::config::{Config, Hook, Side, shared_setters};
 use crate::semconv::url::Scheme;
 
-/// Records a server span and the server's metrics of each request. The [module](self) tells more.
+/// Records a server span and the server's metrics of each request. The [module](crate::server) tells more.
 ///
 /// ```
 /// use axum::{Router, routing::get};
