@@ -13,6 +13,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::semconv::body::content_length;
+
 /// Counts the bytes of request bodies that have no `Content-Length`.
 ///
 /// It goes outside of the layer whose `body_size_metrics` it serves. It is a layer of its own since
@@ -125,7 +127,7 @@ pub(crate) enum RequestBytes {
 impl RequestBytes {
     pub(crate) fn of(parts: &mut http::request::Parts) -> Option<Self> {
         let counted = parts.extensions.remove::<Counted>();
-        let announced = crate::exchange::content_length(&parts.headers).map(Self::Announced);
+        let announced = content_length(&parts.headers).map(Self::Announced);
         announced.or(counted.map(|counted| Self::Counted(counted.0)))
     }
 

@@ -7,73 +7,40 @@
 
 mod body;
 mod call;
+mod finish;
 mod future;
 mod late;
 mod server_span;
+mod start;
 mod verdict;
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version, header, response};
-use opentelemetry::global::BoxedSpan;
-use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt};
-use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TraceContextExt;
 
 pub use body::ResponseBody;
 pub(crate) use call::{Call, Refinement};
 pub use future::ResponseFuture;
 pub(crate) use late::Shared;
 pub use server_span::{ServerSpan, SpanWriter};
+pub(crate) use start::Start;
 
-use crate::config::{Config, Observe, Side};
+use crate::config::{Config, Side};
 use crate::guest::contain;
-use crate::metrics::{BodySizes, Instruments};
+use crate::metrics::Instruments;
 use crate::propagation::TraceParent;
 use crate::recognise;
 use crate::request_body::RequestBytes;
-use crate::semconv::attributes::{StartAttributes, put};
+use crate::semconv::attributes::StartAttributes;
+use crate::semconv::body::{content_length, has_no_body, is_upgrade};
 use crate::semconv::error::{Failure, Stage, classify};
 use crate::semconv::method::MethodLabel;
-use crate::semconv::status::{has_no_body, is_upgrade};
-use crate::semconv::{
-    ERROR_TYPE, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT,
-    NETWORK_PROTOCOL_VERSION, protocol_version,
-};
-use late::Late;
-use verdict::Verdict;
 
-/// What is known when a call begins.
-pub(crate) struct Start {
-    pub(crate) observe: Observe,
-    pub(crate) parent: Context,
-    pub(crate) link: Option<SpanContext>,
-    pub(crate) method: http::Method,
-    pub(crate) method_label: MethodLabel,
-    /// What makes the name of the span, behind the method: the route, or the template of the URL.
-    pub(crate) target: Option<Arc<str>>,
-    pub(crate) metric_attributes: Vec<KeyValue>,
-    pub(crate) request_bytes: Option<RequestBytes>,
-    /// A server is told with the request which version is spoken, a client with the response.
-    pub(crate) version: Option<Version>,
-}
-
-/// A span that records, to be told what no sampler needs.
-pub(crate) struct Detail<'s> {
-    span: &'s mut BoxedSpan,
-    given: &'s mut StartAttributes,
-}
-
-impl Detail<'_> {
-    pub(crate) fn set(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
-        if let Some(value) = value {
-            self.given.note(key);
-            self.span.set_attribute(KeyValue::new(key, value));
-        }
-    }
-}
+use crate::semconv::{NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT};
 
 /// How a call ended, or what it means if it is dropped now.
 #[derive(Debug)]
@@ -114,62 +81,6 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Starts the span and the gauge. `sampling_relevant` is asked for when there is to be a span,
-    /// `detail` when it records.
-    pub(crate) fn start(
-        config: &Arc<Config>,
-        start: Start,
-        sampling_relevant: impl FnOnce() -> StartAttributes,
-        detail: impl FnOnce(&mut Detail<'_>),
-    ) -> Self {
-        let (start_time, started) = (SystemTime::now(), Instant::now());
-        let mut start_attributes = StartAttributes::default();
-        let span = contain("a tracer", || {
-            if start.observe != Observe::All {
-                return None;
-            }
-            start_attributes = sampling_relevant();
-            let builder = builder(config.side, &start, start_time, start_attributes.take());
-            let mut span = config.tracer.start(builder, &start.parent)?;
-            if span.is_recording() {
-                detail(&mut Detail { span: &mut span, given: &mut start_attributes });
-            }
-            Some(span)
-        });
-        let span = span.flatten();
-        let records = span.as_ref().is_some_and(Span::is_recording);
-        let cx = match span {
-            Some(span) if records => start.parent.with_span(span),
-            // A span that does not record is its ids, which cost less without it.
-            Some(span) => start.parent.with_remote_span_context(span.span_context().clone()),
-            None => start.parent,
-        };
-        let instruments = contain("a meter", || {
-            let instruments =
-                config.metrics.then(|| config.meters.instruments(config.side, &config.tracer, started));
-            instruments.inspect(|instruments| instruments.begin(&start.metric_attributes))
-        });
-        let route = start.target.filter(|_| config.side == Side::Server);
-        Self {
-            config: config.clone(),
-            shared: Arc::new(Shared::new(cx, route)),
-            instruments: instruments.flatten(),
-            start_time,
-            started,
-            records,
-            start_attributes,
-            method: start.method,
-            method_label: start.method_label,
-            metric_attributes: start.metric_attributes,
-            request_bytes: start.request_bytes,
-            version: start.version,
-            status: None,
-            received: 0,
-            remaining: None,
-            outcome: Outcome::Dropped,
-        }
-    }
-
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -259,96 +170,6 @@ impl Exchange {
             headers.append("server-timing", value);
         }
     }
-
-    fn finish(&mut self) {
-        let Some(late) = self.shared.take() else { return };
-        let elapsed = self.started.elapsed();
-        let verdict = verdict::of(&self.config, &self.outcome, self.status, late.error.as_ref());
-        if let Some(instruments) = self.instruments.take() {
-            contain("a meter", || {
-                instruments.finish(&self.metric_attributes);
-                if !matches!(self.outcome, Outcome::Upgraded) {
-                    let sizes = self.body_sizes();
-                    let attributes = self.final_metric_attributes(&late, verdict.as_ref());
-                    // For exemplars.
-                    let _current = self.shared.cx.clone().attach();
-                    instruments.record(elapsed, sizes, &attributes);
-                }
-            });
-        }
-        if self.records {
-            contain("a span processor", || {
-                self.write_span(late, verdict);
-                self.shared.cx.span().end_with_timestamp(self.start_time + elapsed);
-            });
-        }
-    }
-
-    fn write_span(&self, mut late: Late, verdict: Option<Verdict>) {
-        let span = self.shared.cx.span();
-        if let Some(name) = self.final_name(&mut late) {
-            span.update_name(name);
-        }
-        let findings = self.findings(&late, verdict.as_ref());
-        let unsaid = |finding: &KeyValue| late.attributes.iter().all(|said| said.key != finding.key);
-        span.set_attributes(findings.filter(unsaid).filter(|finding| !self.was_given(finding)));
-        span.set_attributes(late.attributes.into_iter().filter(|said| !self.was_given(said)));
-        if let Some(verdict) = verdict {
-            span.set_status(Status::Error { description: verdict.description });
-        }
-    }
-
-    /// The SDK appends, it never replaces.
-    fn was_given(&self, attribute: &KeyValue) -> bool {
-        self.start_attributes.gave(attribute.key.as_str())
-            || self.config.request_headers.contains(&attribute.key)
-    }
-
-    /// Nothing if it is still the one that the span started with.
-    fn final_name(&self, late: &mut Late) -> Option<Cow<'static, str>> {
-        let routed = || self.method_label.span_name(late.route.as_deref());
-        late.name.take().or_else(|| late.route_changed.then(routed))
-    }
-
-    fn final_metric_attributes(&mut self, late: &Late, verdict: Option<&Verdict>) -> Vec<KeyValue> {
-        let mut attributes = std::mem::take(&mut self.metric_attributes);
-        attributes.extend(self.findings(late, verdict));
-        for attribute in &late.metric_attributes {
-            put(&mut attributes, attribute.clone());
-        }
-        attributes
-    }
-
-    /// What spans and metrics both tell of the end.
-    fn findings(&self, late: &Late, verdict: Option<&Verdict>) -> impl Iterator<Item = KeyValue> + use<> {
-        let status = self.status.map(|status| i64::from(status.as_u16()));
-        let findings = [
-            status.map(|status| KeyValue::new(HTTP_RESPONSE_STATUS_CODE, status)),
-            verdict.map(|verdict| KeyValue::new(ERROR_TYPE, verdict.error_type.clone())),
-            late.route.clone().map(|route| KeyValue::new(HTTP_ROUTE, route)),
-            self.version
-                .and_then(protocol_version)
-                .map(|version| KeyValue::new(NETWORK_PROTOCOL_VERSION, version)),
-        ];
-        findings.into_iter().flatten()
-    }
-
-    fn body_sizes(&self) -> BodySizes {
-        if !self.config.body_size_metrics {
-            return BodySizes::default();
-        }
-        BodySizes {
-            request: self.request_bytes.as_ref().map(RequestBytes::total),
-            response: self.status.map(|_| self.received),
-        }
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        // A panic in here while the service's own panic unwinds would abort the program.
-        contain("a telemetry pipeline", || self.finish());
-    }
 }
 
 /// Runs the hooks and captures of one layer on a response.
@@ -357,21 +178,4 @@ fn observe_response(config: &Config, shared: &Shared, parts: &response::Parts) {
         shared.say(|late| late.set_attribute(attribute));
     }
     config.on_response.ask(|hook| hook(parts, &SpanWriter::new(shared)));
-}
-
-fn builder(side: Side, start: &Start, start_time: SystemTime, attributes: Vec<KeyValue>) -> SpanBuilder {
-    let mut builder = SpanBuilder::from_name(start.method_label.span_name(start.target.as_deref()))
-        .with_kind(match side {
-            Side::Server => SpanKind::Server,
-            Side::Client => SpanKind::Client,
-        })
-        .with_start_time(start_time);
-    builder.attributes = Some(attributes);
-    builder.links = start.link.clone().map(|link| vec![Link::with_context(link)]);
-    builder
-}
-
-/// The value of `Content-Length`, if it is one.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }

@@ -1,5 +1,7 @@
 //! Lists of attributes in which every key stands once.
 
+use opentelemetry::global::BoxedSpan;
+use opentelemetry::trace::Span;
 use opentelemetry::{KeyValue, Value};
 
 use super::{
@@ -58,8 +60,7 @@ impl StartAttributes {
         self.list.extend(attributes);
     }
 
-    /// Remembers a key that was given elsewhere.
-    pub(crate) fn note(&mut self, key: &str) {
+    fn note(&mut self, key: &str) {
         self.given |= bit(key);
     }
 
@@ -70,6 +71,25 @@ impl StartAttributes {
 
     pub(crate) fn gave(&self, key: &str) -> bool {
         self.given & bit(key) != 0
+    }
+}
+
+/// A span that records, to be told what no sampler needs.
+pub(crate) struct Detail<'s> {
+    span: &'s mut BoxedSpan,
+    given: &'s mut StartAttributes,
+}
+
+impl<'s> Detail<'s> {
+    pub(crate) fn new(span: &'s mut BoxedSpan, given: &'s mut StartAttributes) -> Self {
+        Self { span, given }
+    }
+
+    pub(crate) fn set(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.given.note(key);
+            self.span.set_attribute(KeyValue::new(key, value));
+        }
     }
 }
 

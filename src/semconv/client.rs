@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::request::Parts;
 use opentelemetry::{KeyValue, StringValue};
 
-use super::attributes::StartAttributes;
+use super::attributes::{Detail, StartAttributes};
 use super::method::MethodLabel;
 use super::url::{self, Scheme};
 use super::{
@@ -13,7 +13,6 @@ use super::{
     SERVER_PORT, URL_FULL, URL_TEMPLATE,
 };
 use crate::address::{HostPort, host_header};
-use crate::exchange::Detail;
 
 /// Where an outgoing request goes.
 #[derive(Debug)]

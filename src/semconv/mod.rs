@@ -6,6 +6,7 @@
 //! Source: <https://opentelemetry.io/docs/specs/semconv/http/>
 
 pub(crate) mod attributes;
+pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod error;
 pub(crate) mod intern;

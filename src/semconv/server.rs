@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use opentelemetry::KeyValue;
 
-use super::attributes::StartAttributes;
+use super::attributes::{Detail, StartAttributes};
 use super::method::MethodLabel;
 use super::url::{Scheme, redact_query};
 use super::{
@@ -15,7 +15,6 @@ use super::{
     SERVER_PORT, URL_PATH, URL_QUERY, URL_SCHEME, USER_AGENT_ORIGINAL, protocol_version,
 };
 use crate::address::{Origin, PeerAddr};
-use crate::exchange::Detail;
 
 /// "The following attributes can be important for making sampling decisions and SHOULD be provided
 /// at span creation time (if provided at all)": HTTP spans, server.

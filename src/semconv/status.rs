@@ -16,18 +16,6 @@ pub(crate) fn is_error(side: Side, status: StatusCode) -> bool {
         }
 }
 
-/// Whether the connection now speaks another protocol: 101, or 2xx to a CONNECT (RFC 9110, 9.3.6
-/// and 15.2.2; RFC 8441 for HTTP/2).
-pub(crate) fn is_upgrade(connect: bool, status: StatusCode) -> bool {
-    status == StatusCode::SWITCHING_PROTOCOLS || (connect && status.is_success())
-}
-
-/// "Any response to a HEAD request and any response with a 1xx (Informational), 204 (No Content),
-/// or 304 (Not Modified) status code is always terminated by the first empty line" (RFC 9112, 6.3).
-pub(crate) fn has_no_body(head: bool, status: StatusCode) -> bool {
-    head || status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,22 +38,5 @@ mod tests {
             assert_eq!(is_error(Side::Server, status), server, "{code}");
             assert_eq!(is_error(Side::Client, status), client, "{code}");
         }
-    }
-
-    #[test]
-    fn only_101_and_a_successful_connect_are_upgrades() {
-        assert!(is_upgrade(false, StatusCode::SWITCHING_PROTOCOLS));
-        assert!(is_upgrade(true, StatusCode::OK));
-        assert!(!is_upgrade(true, StatusCode::FORBIDDEN));
-        assert!(!is_upgrade(false, StatusCode::OK));
-    }
-
-    #[test]
-    fn head_204_and_304_have_no_body() {
-        assert!(has_no_body(true, StatusCode::OK));
-        assert!(has_no_body(false, StatusCode::NO_CONTENT));
-        assert!(has_no_body(false, StatusCode::NOT_MODIFIED));
-        assert!(!has_no_body(false, StatusCode::OK));
-        assert!(!has_no_body(false, StatusCode::RESET_CONTENT));
     }
 }

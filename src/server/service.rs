@@ -14,6 +14,7 @@ use crate::config::{Config, Observe};
 use crate::exchange::{Call, Exchange, Refinement, ResponseBody, ResponseFuture, ServerSpan, Shared, Start};
 use crate::recognise;
 use crate::request_body::RequestBytes;
+use crate::semconv::intern::intern;
 use crate::semconv::server;
 use crate::semconv::url::Scheme;
 
@@ -143,6 +144,6 @@ fn start(
 }
 
 fn route(config: &Config, parts: &Parts) -> Option<Arc<str>> {
-    let told = config.route.ask(|route| route(parts)).flatten().map(Arc::from);
+    let told = config.route.ask(|route| route(parts)).flatten().map(|route| intern(&route));
     told.or_else(|| recognise::route(&parts.extensions))
 }
