@@ -18,7 +18,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use http::{HeaderMap, HeaderValue, StatusCode, Version, header, response};
+use http::{HeaderMap, HeaderValue, StatusCode, Version, response};
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceContextExt;
 
