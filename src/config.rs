@@ -61,6 +61,14 @@ impl<F: ?Sized> Hook<F> {
         let function = self.0.as_deref()?;
         contain("a hook", || call(function))
     }
+
+    /// Asks for a decision that guards something: one that panics is the cautious one.
+    pub(crate) fn decide(&self, unset: bool, cautious: bool, call: impl FnOnce(&F) -> bool) -> bool {
+        match self.0 {
+            Some(_) => self.ask(call).unwrap_or(cautious),
+            None => unset,
+        }
+    }
 }
 
 impl<F: ?Sized> Clone for Hook<F> {

@@ -115,11 +115,19 @@ impl Meters {
 
 /// The instruments of the global provider, and of those that were global before it. The list grows
 /// by one each time the program sets another provider, and reading it takes no lock.
-#[derive(Default)]
 pub(crate) struct GlobalMeter {
     first: OnceLock<Box<Generation>>,
-    /// Milliseconds from `first.made` to the last look at the global.
+    /// Milliseconds from `first.made` to the last look at the global since spans are known to go
+    /// somewhere, or `NEVER`.
     looked: AtomicU64,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Default for GlobalMeter {
+    fn default() -> Self {
+        Self { first: OnceLock::new(), looked: AtomicU64::new(NEVER) }
+    }
 }
 
 struct Generation {
@@ -131,7 +139,8 @@ struct Generation {
 
 impl GlobalMeter {
     /// The global is a lock that all requests would share: once spans are known to go somewhere it
-    /// is looked at every second, before that with each request.
+    /// is looked at every second, before that with each request. The first request that is known so
+    /// looks too: both providers may have been set just before it.
     const INTERVAL: Duration = Duration::from_secs(1);
 
     fn instruments(&self, side: Side, settled: bool, now: Instant) -> Arc<Instruments> {
@@ -160,7 +169,7 @@ impl GlobalMeter {
     fn is_due(&self, age: Duration) -> bool {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let looked = self.looked.load(Ordering::Relaxed);
-        let due = age.saturating_sub(looked) >= Self::INTERVAL.as_millis() as u64;
+        let due = looked == NEVER || age.saturating_sub(looked) >= Self::INTERVAL.as_millis() as u64;
         if due {
             self.looked.store(age, Ordering::Relaxed);
         }

@@ -74,7 +74,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
 }
 
 fn inject(config: &Config, cx: &Context, parts: &mut Parts) {
-    if config.inject_if.ask(|inject| inject(&parts.uri)).unwrap_or(true) {
+    if config.inject_if.decide(true, false, |inject| inject(&parts.uri)) {
         config.propagation.inject(cx, &mut parts.headers);
     }
 }

@@ -68,7 +68,8 @@ impl ServerLayer {
         self.public_endpoint_if(move |_| public)
     }
 
-    /// Like [`public_endpoint`](Self::public_endpoint), for those requests of which it says so.
+    /// Like [`public_endpoint`](Self::public_endpoint), for those requests of which it says so. Where
+    /// it panics the caller is not trusted.
     pub fn public_endpoint_if(self, public: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.with(|config| config.public_endpoint = Hook::new(Arc::new(public)))
     }

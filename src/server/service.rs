@@ -87,7 +87,7 @@ fn refine(config: &Config, parts: &Parts, outer: &Arc<Shared>) {
 fn parent(config: &Config, parts: &Parts) -> (Context, Option<SpanContext>) {
     let current = Context::current();
     let extracted = config.propagation.extract(&current, &parts.headers);
-    if !config.public_endpoint.ask(|public| public(parts)).unwrap_or_default() {
+    if !config.public_endpoint.decide(false, true, |public| public(parts)) {
         return (extracted, None);
     }
     let caller = extracted.span().span_context().clone();
