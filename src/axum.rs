@@ -12,6 +12,7 @@ use http::request::Parts;
 
 use crate::address::PeerAddr;
 use crate::exchange::ServerSpan;
+use crate::semconv::error::{Clue, Hint};
 use crate::semconv::intern::intern;
 
 /// axum leaves `MatchedPath` out while the request is still on its way into a nested service.
@@ -25,6 +26,11 @@ pub(crate) fn peer(extensions: &Extensions) -> Option<PeerAddr> {
 
 pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     error.downcast_ref::<axum::Error>().map(|error| error as _)
+}
+
+/// Its text is that of the error within, whatever that is.
+pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
+    error.is::<axum::Error>().then(|| Clue::silent(Hint::Known))
 }
 
 /// Never rejects: where no layer runs, the handle is inert.

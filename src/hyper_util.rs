@@ -8,7 +8,7 @@ use http::Extensions;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpInfo;
 
-use crate::semconv::error::{BODY, Hint, PROTOCOL, RESET, TIMEOUT};
+use crate::semconv::error::{BODY, Clue, Hint, PROTOCOL, RESET, TIMEOUT};
 
 pub(crate) fn peer(extensions: &Extensions) -> Option<SocketAddr> {
     extensions.get::<HttpInfo>().map(HttpInfo::remote_addr)
@@ -21,12 +21,15 @@ pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     error.downcast_ref::<hyper::Error>().map(|error| error as _)
 }
 
-pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<Hint> {
+/// Their own texts are fixed ones.
+pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
     if let Some(error) = error.downcast_ref::<legacy::Error>() {
-        return Some(if error.is_connect() { Hint::Connecting } else { Hint::Known });
+        let hint = if error.is_connect() { Hint::Connecting } else { Hint::Known };
+        return Some(Clue::telling(hint, error.to_string()));
     }
     let error = error.downcast_ref::<hyper::Error>()?;
-    Some(if error.is_timeout() {
+    let text = error.to_string();
+    let hint = if error.is_timeout() {
         Hint::Class(TIMEOUT)
     } else if error.is_parse() {
         Hint::Class(PROTOCOL)
@@ -34,10 +37,11 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<Hint> {
         Hint::Class(RESET)
     } else {
         // Where hyper has no predicate its text is all there is.
-        match error.to_string().as_str() {
+        match text.as_str() {
             "connection error" | "http2 error" => Hint::Class(RESET),
             "error from user's Body stream" => Hint::Class(BODY),
             _ => Hint::Known,
         }
-    })
+    };
+    Some(Clue::telling(hint, text))
 }

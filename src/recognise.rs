@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::Extensions;
 
 use crate::address::PeerAddr;
-use crate::semconv::error::Hint;
+use crate::semconv::error::Clue;
 
 /// The route that a router has put into a request.
 pub(crate) fn route(extensions: &Extensions) -> Option<Arc<str>> {
@@ -50,14 +50,14 @@ pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 }
 
 /// What an error of a known type tells.
-pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<Hint> {
+pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
     #[cfg(feature = "axum")]
-    if error.is::<::axum::Error>() {
-        return Some(Hint::Known);
+    if let Some(clue) = crate::axum::clue(error) {
+        return Some(clue);
     }
     #[cfg(feature = "hyper-util")]
-    if let Some(hint) = crate::hyper_util::hint(error) {
-        return Some(hint);
+    if let Some(clue) = crate::hyper_util::clue(error) {
+        return Some(clue);
     }
     let _ = error;
     None

@@ -76,9 +76,10 @@ pub(super) struct Attempts(Arc<AtomicU32>);
 
 impl Attempts {
     /// "The ordinal number of request resending attempt": counts this one, and tells nothing of the
-    /// first ("if and only if request was retried").
-    pub(super) fn resend_count(extensions: &Extensions) -> Option<u32> {
-        let before = extensions.get::<Self>()?.0.fetch_add(1, Ordering::Relaxed);
+    /// first ("if and only if request was retried"). Taken out, since calls further in are no
+    /// attempts of this one; retries copied the request before.
+    pub(super) fn take(extensions: &mut Extensions) -> Option<u32> {
+        let before = extensions.remove::<Self>()?.0.fetch_add(1, Ordering::Relaxed);
         (before > 0).then_some(before)
     }
 }

@@ -55,6 +55,8 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
     // The labels of a server's span are not for whom it calls; and an in-process gateway's next
     // router must make a span of its own.
     parts.extensions.remove::<ServerSpan>();
+    let resend_count = Attempts::take(&mut parts.extensions);
+    let template = UrlTemplate::take(&mut parts.extensions);
     let parent = Context::current();
     // An exporter must never trace itself.
     if parent.is_telemetry_suppressed() {
@@ -65,7 +67,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         inject(config, &parent, parts);
         return Call::Ended;
     }
-    let exchange = start(config, parts, observe, parent);
+    let exchange = start(config, parts, observe, parent, resend_count, template);
     if exchange.is_recorded() {
         config.on_request.ask(|hook| hook(parts, &exchange.writer()));
     }
@@ -79,12 +81,17 @@ fn inject(config: &Config, cx: &Context, parts: &mut Parts) {
     }
 }
 
-fn start(config: &Arc<Config>, parts: &mut Parts, observe: Observe, parent: Context) -> Exchange {
+fn start(
+    config: &Arc<Config>,
+    parts: &mut Parts,
+    observe: Observe,
+    parent: Context,
+    resend_count: Option<u32>,
+    template: Option<Arc<str>>,
+) -> Exchange {
     let request_bytes = RequestBytes::of(parts);
     let parts = &*parts;
-    let resend_count = Attempts::resend_count(&parts.extensions);
     let target = Target::of(parts, config.scheme);
-    let template = UrlTemplate::of(&parts.extensions);
     let template_value = template.clone().map(StringValue::from);
     let method = config.known_methods.label(&parts.method);
     let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();

@@ -26,7 +26,8 @@ impl UrlTemplate {
         Self(Arc::from(template.into()))
     }
 
-    pub(super) fn of(extensions: &Extensions) -> Option<Arc<str>> {
-        extensions.get::<Self>().map(|template| template.0.clone())
+    /// Taken out, since calls further in have paths of their own.
+    pub(super) fn take(extensions: &mut Extensions) -> Option<Arc<str>> {
+        extensions.remove::<Self>().map(|template| template.0)
     }
 }

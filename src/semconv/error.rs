@@ -1,8 +1,8 @@
 //! `error.type` and the description of an error: what class it is, and nothing secret.
 //!
-//! Errors print URLs (`reqwest::Error` the whole query), headers and whatever their authors liked.
-//! So a span gets our own name for an error we know and the texts below it, and of one that we do
-//! not know nothing but that it happened.
+//! Errors print URLs (`reqwest::Error` the whole query), headers, what a peer sent and whatever their
+//! authors liked. So a span gets our own name for an error that we know, and the texts below it that
+//! are known to hold nothing else; and of an error that we do not know, that it happened.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -23,7 +23,6 @@ pub(crate) const BODY: &str = "body";
 const CONNECT: &str = "connect";
 const CONNECT_TIMEOUT: &str = "connect_timeout";
 const DNS: &str = "dns";
-#[cfg_attr(not(feature = "hyper-util"), expect(dead_code, reason = "only an HTTP library can tell it"))]
 pub(crate) const PROTOCOL: &str = "protocol";
 pub(crate) const RESET: &str = "reset";
 pub(crate) const TIMEOUT: &str = "timeout";
@@ -54,16 +53,11 @@ pub(crate) enum Stage {
 
 /// Names an error of a service or of a body.
 pub(crate) fn classify<E: Display + 'static>(error: &E, stage: Stage, describe_unknown: bool) -> Failure {
-    let known = as_error(error).and_then(|error| Some((error, class(error, stage)?)));
-    match known {
-        Some((error, class)) => {
-            Failure { error_type: Cow::Borrowed(class), description: Cow::Owned(describe(class, error)) }
-        }
-        None if describe_unknown => {
-            Failure { error_type: Cow::Borrowed(OTHER), description: Cow::Owned(cut(error.to_string())) }
-        }
-        None => Failure::named(OTHER),
+    if let Some(known) = as_error(error).and_then(|error| read(error, stage)) {
+        return known;
     }
+    let description = if describe_unknown { cut(error.to_string()) } else { String::new() };
+    Failure { error_type: Cow::Borrowed(OTHER), description: Cow::Owned(description) }
 }
 
 /// An error type that we know can be asked for its sources.
@@ -77,102 +71,143 @@ fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     }
 }
 
-fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    // No cycle is possible, but an endless chain is.
-    std::iter::successors(Some(error), |error| (*error).source()).take(16)
+/// What one error of a chain tells about the whole.
+pub(crate) struct Clue {
+    hint: Hint,
+    /// A text that holds nothing of a caller, a user or a peer.
+    text: Option<Cow<'static, str>>,
 }
 
-/// What one error of the chain tells about the whole.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hint {
     /// It came while a connection was being made.
     Connecting,
-    /// Known, but the stage says more.
+    /// It is known, but others say more.
     Known,
-    /// The class.
+    /// It is of this class, unless an error further in is more precise.
     Class(&'static str),
 }
 
-/// The one place that reads the sources of an error. The innermost hint is the most precise, but
-/// where it came decides between a refused connection and a broken one.
-fn class(error: &(dyn Error + 'static), stage: Stage) -> Option<&'static str> {
-    let mut connecting = false;
-    let mut found = None;
-    for link in chain(error) {
-        let hint = recognise::hint(link).or_else(|| io_hint(link, connecting)).or_else(|| text_hint(link));
-        match hint {
-            Some(Hint::Connecting) => connecting = true,
-            Some(Hint::Known) if found.is_none() => found = Some(OTHER),
-            Some(Hint::Class(class)) => found = Some(class),
-            Some(Hint::Known) | None => {}
-        }
+impl Clue {
+    pub(crate) fn telling(hint: Hint, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { hint, text: Some(text.into()) }
     }
-    match (stage, found) {
-        (Stage::Body, Some(TIMEOUT)) => Some(TIMEOUT),
-        (Stage::Body, Some(_)) => Some(BODY),
-        (Stage::Head, Some(OTHER) | None) if connecting => Some(CONNECT),
-        (_, found) => found,
+
+    pub(crate) fn silent(hint: Hint) -> Self {
+        Self { hint, text: None }
     }
 }
 
-fn io_hint(error: &(dyn Error + 'static), connecting: bool) -> Option<Hint> {
+/// The one place that reads the sources of an error. Nothing if none of them is known.
+fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
+    let mut connecting = false;
+    let mut found = None;
+    let mut texts = Vec::new();
+    // No cycle is possible, but an endless chain is.
+    let chain = std::iter::successors(Some(error), |error| (*error).source()).take(16);
+    for (depth, link) in chain.enumerate() {
+        let Some(Clue { hint, text }) = clue(link, connecting) else { continue };
+        texts.extend(text.filter(|_| depth > 0));
+        match hint {
+            Hint::Connecting => connecting = true,
+            Hint::Known => found = found.or(Some(OTHER)),
+            Hint::Class(TIMEOUT) if connecting => found = Some(CONNECT_TIMEOUT),
+            Hint::Class(class) => found = Some(class),
+        }
+        // Whatever broke the request's body off is the body's affair.
+        if found == Some(BODY) {
+            break;
+        }
+    }
+    let class = match (stage, found) {
+        (_, None | Some(OTHER)) if connecting => CONNECT,
+        (Stage::Body, Some(TIMEOUT)) => TIMEOUT,
+        (Stage::Body, Some(_)) => BODY,
+        (Stage::Head, found) => found?,
+        (Stage::Body, None) => return None,
+    };
+    let description = [vec![Cow::Borrowed(class)], texts].concat().join(": ");
+    Some(Failure { error_type: Cow::Borrowed(class), description: Cow::Owned(cut(description)) })
+}
+
+fn clue(error: &(dyn Error + 'static), connecting: bool) -> Option<Clue> {
+    recognise::clue(error)
+        .or_else(|| Some(io_clue(error.downcast_ref()?, connecting)))
+        .or_else(|| text_clue(&error.to_string()))
+}
+
+fn io_clue(error: &io::Error, connecting: bool) -> Clue {
     use io::ErrorKind as Kind;
-    let error = error.downcast_ref::<io::Error>()?;
-    let class = match error.kind() {
-        Kind::TimedOut if connecting => CONNECT_TIMEOUT,
-        Kind::TimedOut => TIMEOUT,
+    // The source of a custom error is that of its inner one, so the inner one is asked here.
+    if let Some(inner) = error.get_ref() {
+        let inner: &(dyn Error + 'static) = inner;
+        if let Some(clue) = clue(inner, connecting) {
+            return clue;
+        }
+    }
+    let hint = match error.kind() {
+        Kind::TimedOut => Hint::Class(TIMEOUT),
         Kind::ConnectionRefused
         | Kind::HostUnreachable
         | Kind::NetworkUnreachable
         | Kind::NetworkDown
         | Kind::AddrNotAvailable
-        | Kind::NotConnected => CONNECT,
+        | Kind::NotConnected => Hint::Class(CONNECT),
         // A handshake of TLS that fails is told as invalid data, one that is hung up on as an early end.
-        Kind::InvalidData | Kind::UnexpectedEof if connecting => TLS,
+        Kind::InvalidData | Kind::UnexpectedEof if connecting => Hint::Class(TLS),
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof
             if !connecting =>
         {
-            RESET
+            Hint::Class(RESET)
         }
-        _ => return Some(custom_io_hint(error)),
+        _ => Hint::Known,
     };
-    Some(Hint::Class(class))
-}
-
-/// The source of a custom `io::Error` is that of its inner error: the inner one is asked here.
-fn custom_io_hint(error: &io::Error) -> Hint {
-    let inner = error.get_ref().map(|inner| inner as &(dyn Error + 'static));
-    inner.and_then(|inner| recognise::hint(inner).or_else(|| text_hint(inner))).unwrap_or(Hint::Known)
-}
-
-/// Errors whose types are private or whose crates we do not depend on, by the texts they are known
-/// to have.
-fn text_hint(error: &(dyn Error + 'static)) -> Option<Hint> {
-    let text = error.to_string();
-    match text.as_str() {
-        // hyper-util: `HttpConnector` (private), and its resolver.
-        "dns error" => Some(Hint::Class(DNS)),
-        "tcp connect error" | "tcp open error" | "tcp bind local error" => Some(Hint::Connecting),
-        // tower and tokio: `Elapsed`.
-        "request timed out" | "deadline has elapsed" => Some(Hint::Class(TIMEOUT)),
-        _ => (text.starts_with("invalid peer certificate") || text.starts_with("received fatal alert"))
-            .then_some(Hint::Class(TLS)),
+    match error.raw_os_error() {
+        // The system's own words.
+        Some(_) => Clue::telling(hint, error.to_string()),
+        None if error.kind() == Kind::Other => Clue::silent(hint),
+        None => Clue::telling(hint, error.kind().to_string()),
     }
 }
 
-/// The class and the texts below the outermost error. A text that could hold a URL is left out.
-fn describe(class: &str, error: &(dyn Error + 'static)) -> String {
-    let mut description = class.to_owned();
-    for link in chain(error).skip(1) {
-        let text = link.to_string();
-        let telling =
-            !text.contains("://") && !text.contains(['?', '@', '=']) && !description.ends_with(&text);
-        if telling {
-            description.push_str(": ");
-            description.push_str(&text);
-        }
-    }
-    cut(description)
+/// How much of a text may be shown.
+#[derive(Clone, Copy)]
+enum Show {
+    /// What it is known by.
+    Beginning,
+    /// All of it.
+    All,
+}
+
+/// Errors whose types are private, or of crates that we do not depend on, by how their texts begin.
+const TEXTS: [(&str, Hint, Show); 15] = [
+    // hyper-util's connector, and std's resolver.
+    ("dns error", Hint::Class(DNS), Show::Beginning),
+    ("failed to lookup address information", Hint::Class(DNS), Show::All),
+    ("tcp connect error", Hint::Connecting, Show::Beginning),
+    ("tcp open error", Hint::Connecting, Show::Beginning),
+    ("tcp bind local error", Hint::Connecting, Show::Beginning),
+    // tower's, tokio's and tower-http's deadlines.
+    ("request timed out", Hint::Class(TIMEOUT), Show::Beginning),
+    ("deadline has elapsed", Hint::Class(TIMEOUT), Show::Beginning),
+    ("data was not received within the designated timeout", Hint::Class(TIMEOUT), Show::Beginning),
+    // rustls.
+    ("invalid peer certificate", Hint::Class(TLS), Show::All),
+    ("received fatal alert", Hint::Class(TLS), Show::All),
+    ("received corrupt message", Hint::Class(TLS), Show::All),
+    // h2: what we found wrong, and what the peer found, with its words behind.
+    ("connection error detected", Hint::Class(PROTOCOL), Show::Beginning),
+    ("stream error detected", Hint::Class(PROTOCOL), Show::Beginning),
+    ("connection error received", Hint::Class(RESET), Show::Beginning),
+    ("stream error received", Hint::Class(RESET), Show::Beginning),
+];
+
+fn text_clue(text: &str) -> Option<Clue> {
+    let (beginning, hint, show) = TEXTS.iter().find(|(beginning, ..)| text.starts_with(beginning))?;
+    Some(match show {
+        Show::Beginning => Clue::telling(*hint, *beginning),
+        Show::All => Clue::telling(*hint, text.to_owned()),
+    })
 }
 
 fn cut(mut text: String) -> String {
@@ -261,20 +296,27 @@ mod tests {
     }
 
     #[test]
-    fn a_description_holds_no_url_and_not_the_outermost_text() {
+    fn a_description_holds_only_texts_that_are_known() {
         let error = boxed(
-            &["outermost secret", "dns error", "for https://host/?sig=1", "user@host", "lookup failed"],
-            None,
+            &["outermost secret", "tcp connect error", "authorization: Bearer s3cret"],
+            Some(io::Error::from_raw_os_error(111)),
         );
         let failure = classify(&error, Stage::Head, false);
-        assert_eq!(failure.error_type, "dns");
-        assert_eq!(failure.description, "dns: dns error: lookup failed");
+        assert_eq!(failure.error_type, "connect");
+        assert_eq!(failure.description, "connect: tcp connect error: Connection refused (os error 111)");
+        let error = boxed(&["outermost", "stream error received: refused (b\"s3cret\")"], None);
+        assert_eq!(classify(&error, Stage::Head, false).description, "reset: stream error received");
     }
 
     #[test]
     fn a_custom_io_error_is_asked_for_its_inner_one() {
         let error = io::Error::other(Link("invalid peer certificate: UnknownIssuer", None));
-        assert_eq!(classify(&error, Stage::Head, false).error_type, "tls");
+        let failure = classify(&error, Stage::Head, false);
+        assert_eq!(failure.error_type, "tls");
+        let nested = io::Error::other(io::Error::new(io::ErrorKind::UnexpectedEof, "secret"));
+        let error = boxed(&["client error", "tcp connect error"], Some(nested));
+        let failure = classify(&error, Stage::Head, false);
+        assert_eq!(failure.description, "tls: tcp connect error: unexpected end of file");
         let error = io::Error::other("the secret is in here");
         assert_eq!(classify(&error, Stage::Body, false).description, "body");
     }

@@ -1,5 +1,15 @@
 //! The harness: a telemetry pipeline that can be waited for, and servers on real sockets.
-#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, reason = "each test uses its share")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "each test uses its share"
+)]
+
+pub mod client;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -19,7 +29,7 @@ use hyper_util::service::TowerToHyperService;
 use opentelemetry::trace::{SpanKind, Status};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor};
 use otelhttp::{ClientLayer, PeerAddr, ServerLayer};
@@ -140,7 +150,7 @@ pub struct Point {
 }
 
 fn points(export: &ResourceMetrics, name: &str) -> Vec<Point> {
-    let metrics = export.scope_metrics().flat_map(|scope| scope.metrics());
+    let metrics = export.scope_metrics().flat_map(ScopeMetrics::metrics);
     metrics
         .filter(|metric| metric.name() == name)
         .flat_map(|metric| {
