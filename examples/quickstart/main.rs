@@ -1,0 +1,59 @@
+//! Distributed tracing in ten minutes: a little site that calls itself, and what its traces look
+//! like.
+//!
+//! `/home` starts a call to `/async` that nobody waits for, sleeps a little, calls `/service` and
+//! answers. `/async` and `/service` both call `/db`, which asks a real SQLite database; every fifth
+//! query fails. Server and client are instrumented with one line each (`ServerLayer`,
+//! `ClientLayer`), and all calls go over real sockets. So one click makes one trace of 11 spans.
+//!
+//! Run with: `cargo run --example quickstart`
+//!
+//! Each trace is printed as a tree. To send them to a collector instead:
+//!
+//! ```text
+//! OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 cargo run --example quickstart
+//! OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
+//!     cargo run --example quickstart
+//! ```
+//!
+//! `PORT` is the port to listen on (0 for any), `FAIL_EVERY` says which queries fail (0 for none).
+
+mod database;
+mod site;
+mod telemetry;
+mod traces;
+mod tree;
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+
+use tokio::net::TcpListener;
+
+use crate::database::Database;
+use crate::site::Site;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let port = number("PORT", 8700)?;
+    let fail_every = number("FAIL_EVERY", 5)?;
+    let telemetry = telemetry::start()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let address = listener.local_addr()?;
+    let site = Site::new(address, Database::open(fail_every.into())?);
+
+    println!("listening on http://{address}");
+    println!("Open http://{address}/ and click, or: curl http://{address}/home");
+    println!("{}\n", telemetry.where_to_look);
+    let interrupted = async { tokio::signal::ctrl_c().await.expect("Ctrl-C can be waited for") };
+    axum::serve(listener, site.router()).with_graceful_shutdown(interrupted).await?;
+    // The last spans may still wait to be sent.
+    telemetry.provider.shutdown()?;
+    Ok(())
+}
+
+fn number(variable: &str, default: u16) -> Result<u16, String> {
+    match std::env::var(variable) {
+        Ok(value) => value.parse().map_err(|_| format!("{variable} must be a number, not {value:?}")),
+        Err(_) => Ok(default),
+    }
+}

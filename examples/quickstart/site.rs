@@ -1,0 +1,118 @@
+//! The pages, and the calls between them.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{Request, StatusCode};
+use axum::response::Html;
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use opentelemetry::Context;
+use opentelemetry::trace::FutureExt;
+use otelhttp::{ClientLayer, ClientService, ServerLayer, UrlTemplate};
+use tokio::time::sleep;
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::database::Database;
+
+const HOME_WORKS: Duration = Duration::from_millis(50);
+/// So much longer that `/async` is still at work when `/home` has answered.
+const ASYNC_WORKS: Duration = Duration::from_millis(500);
+
+/// What a page answers, or why it cannot.
+type Answer<T> = Result<T, (StatusCode, String)>;
+type Cause = Box<dyn Error + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Site {
+    address: SocketAddr,
+    client: ClientService<Client<HttpConnector, Empty<Bytes>>>,
+    database: Arc<Database>,
+}
+
+impl Site {
+    pub(crate) fn new(address: SocketAddr, database: Database) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        // One line for the client: a span for each call, and the trace goes with the request.
+        let client = ServiceBuilder::new().layer(ClientLayer::new()).service(client);
+        Self { address, client, database: Arc::new(database) }
+    }
+
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/", get(index))
+            .route("/home", get(home))
+            .route("/async", get(background))
+            .route("/service", get(service))
+            .route("/db", get(db))
+            // One line for the server: a span for each request, in the caller's trace.
+            .layer(ServerLayer::new())
+            .with_state(self)
+    }
+
+    async fn call(&self, path: &'static str) -> Answer<String> {
+        let request = Request::get(format!("http://{}{path}", self.address))
+            // Names the span `GET /db` instead of `GET`. A URL cannot: it may have an id in it.
+            .extension(UrlTemplate::new(path))
+            .body(Empty::new())
+            .expect("an address and a path make a URL");
+        let response = self.client.clone().oneshot(request).await.map_err(bad_gateway)?;
+        if !response.status().is_success() {
+            return Err(bad_gateway(format!("{path} answered {}", response.status())));
+        }
+        let body = response.into_body().collect().await.map_err(bad_gateway)?;
+        Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
+    }
+}
+
+async fn index() -> Html<&'static str> {
+    // The empty icon keeps the browser from asking for one, which would be a trace too.
+    Html("<link rel=icon href='data:,'><h1>otelhttp</h1><p><a href=/home>Make a trace</a></p>")
+}
+
+async fn home(State(site): State<Site>) -> Answer<Html<String>> {
+    let own = site.clone();
+    let unawaited = async move {
+        // Nobody waits for it, so nobody is told if it fails. The trace does tell.
+        let _ = own.call("/async").await;
+    };
+    // A new task begins without a context; this one takes ours along and so stays in the trace.
+    tokio::spawn(unawaited.with_current_context());
+    sleep(HOME_WORKS).await;
+    let items = site.call("/service").await?;
+    Ok(Html(format!("<p>In stock: {items}. <a href=/home>Again</a>, and look at the trace!</p>\n")))
+}
+
+async fn background(State(site): State<Site>) -> Answer<String> {
+    sleep(ASYNC_WORKS).await;
+    site.call("/db").await
+}
+
+async fn service(State(site): State<Site>) -> Answer<String> {
+    site.call("/db").await
+}
+
+async fn db(State(site): State<Site>) -> Answer<String> {
+    // SQLite blocks, so it gets a thread; there, too, the context must be taken along.
+    let context = Context::current();
+    let query = move || {
+        let _current = context.attach();
+        site.database.items()
+    };
+    let items = tokio::task::spawn_blocking(query).await.map_err(internal)?;
+    Ok(items.map_err(internal)?.join(", "))
+}
+
+fn bad_gateway(why: impl Into<Cause>) -> (StatusCode, String) {
+    (StatusCode::BAD_GATEWAY, why.into().to_string())
+}
+
+fn internal(why: impl Into<Cause>) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, why.into().to_string())
+}
