@@ -55,13 +55,18 @@ impl TextMapPropagator for Baggage {
         let Some(lines) = extractor.get_all(BAGGAGE) else {
             return cx.clone();
         };
-        let baggage = parse(&lines.join(","));
-        if baggage.is_empty() { cx.clone() } else { cx.with_baggage(baggage) }
+        add(cx, &lines.join(","))
     }
 
     fn fields(&self) -> FieldIter<'_> {
         FieldIter::new(FIELDS.as_slice())
     }
+}
+
+/// The context with the members of a header, if it has any.
+pub(super) fn add(cx: &Context, text: &str) -> Context {
+    let baggage = parse(text);
+    if baggage.is_empty() { cx.clone() } else { cx.with_baggage(baggage) }
 }
 
 /// The members from the left that fit into the limits.
@@ -92,7 +97,7 @@ fn parse(text: &str) -> Members {
 }
 
 /// In the order of the keys, so that a baggage over the limits is cut in the same place every time.
-fn format(baggage: &Members) -> String {
+pub(super) fn format(baggage: &Members) -> String {
     let mut members: Vec<_> = baggage.iter().collect();
     members.sort_unstable_by_key(|(key, _)| *key);
     let mut header = String::new();

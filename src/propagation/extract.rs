@@ -1,10 +1,11 @@
 use std::cell::OnceCell;
 
 use http::HeaderMap;
+use http::header::AsHeaderName;
 use opentelemetry::propagation::Extractor;
 
 use super::trace_context::{TRACEPARENT, TRACESTATE, TraceParent};
-use super::{baggage, trace_state};
+use super::{baggage, trace_state, w3c};
 
 /// Reads the headers of a request for a propagator, and hands on only what is well-formed.
 ///
@@ -43,28 +44,29 @@ impl<'h> HeaderExtractor<'h> {
         Self { headers, tracestate: OnceCell::new(), baggage: OnceCell::new() }
     }
 
-    fn lines(&self, name: &str) -> impl Iterator<Item = &'h str> + use<'h> {
+    fn lines(&self, name: impl AsHeaderName) -> impl Iterator<Item = &'h str> {
         self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
     /// The one line of a header that must not be repeated.
-    fn single(&self, name: &str) -> Option<&'h str> {
-        let mut lines = self.headers.get_all(name).iter();
+    fn traceparent_line(&self) -> Option<&'h str> {
+        let mut lines = self.headers.get_all(&w3c::TRACEPARENT).iter();
         let line = lines.next()?;
         lines.next().is_none().then(|| line.to_str().ok())?
     }
 
-    fn tracestate(&self) -> Option<&str> {
-        let joined = || {
-            let joined = join(self.lines(TRACESTATE))?;
-            trace_state::is_valid(&joined).then_some(joined)
-        };
+    pub(super) fn traceparent(&self) -> Option<TraceParent> {
+        TraceParent::parse(self.traceparent_line()?)
+    }
+
+    pub(super) fn tracestate(&self) -> Option<&str> {
+        let joined = || join(self.lines(&w3c::TRACESTATE)).filter(|joined| trace_state::is_valid(joined));
         self.tracestate.get_or_init(joined).as_deref()
     }
 
-    fn baggage(&self) -> Option<&str> {
+    pub(super) fn baggage(&self) -> Option<&str> {
         let joined = || {
-            let mut joined = join(self.lines(baggage::BAGGAGE))?;
+            let mut joined = join(self.lines(&w3c::BAGGAGE))?;
             joined.truncate(baggage::within_limits(&joined).len());
             Some(joined)
         };
@@ -75,7 +77,7 @@ impl<'h> HeaderExtractor<'h> {
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         if key.eq_ignore_ascii_case(TRACEPARENT) {
-            self.single(TRACEPARENT).filter(|value| TraceParent::parse(value).is_some())
+            self.traceparent_line().filter(|line| TraceParent::parse(line).is_some())
         } else if key.eq_ignore_ascii_case(TRACESTATE) {
             self.tracestate()
         } else if key.eq_ignore_ascii_case(baggage::BAGGAGE) {

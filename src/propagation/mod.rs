@@ -12,12 +12,12 @@ mod extract;
 mod inject;
 mod trace_context;
 mod trace_state;
+mod w3c;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::HeaderMap;
-use opentelemetry::propagation::text_map_propagator::FieldIter;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, global};
 
@@ -40,56 +40,37 @@ pub(crate) enum Propagation {
 impl Propagation {
     pub(crate) fn extract(&self, cx: &Context, headers: &HeaderMap) -> Context {
         let extractor = HeaderExtractor::new(headers);
-        let extracted = contain("a propagator", || self.with(|p| p.extract_with_context(cx, &extractor)));
-        extracted.unwrap_or_else(|| cx.clone())
+        let extract = |foreign: Option<&dyn TextMapPropagator>| match foreign {
+            Some(propagator) => propagator.extract_with_context(cx, &extractor),
+            None => w3c::extract(cx, &extractor),
+        };
+        contain("a propagator", || self.with(extract)).unwrap_or_else(|| cx.clone())
     }
 
     /// Replaces what the headers said of a context before: "existing propagation headers are
     /// overwritten, never doubled". Without a trace there is nothing to replace it with.
     pub(crate) fn inject(&self, cx: &Context, headers: &mut HeaderMap) {
         let replace = cx.span().span_context().is_valid();
-        contain("a propagator", || {
-            self.with(|propagator| {
+        let inject = |foreign: Option<&dyn TextMapPropagator>| match foreign {
+            Some(propagator) => {
                 if replace {
                     propagator.fields().for_each(|field| drop(headers.remove(field)));
                 }
                 propagator.inject_context(cx, &mut HeaderInjector::new(headers));
-            });
-        });
+            }
+            None => w3c::inject(cx, replace, headers),
+        };
+        contain("a propagator", || self.with(inject));
     }
 
-    fn with<T>(&self, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> T {
+    /// Runs with the propagator that somebody has set, or with nothing: then W3C's are used.
+    fn with<T>(&self, mut run: impl FnMut(Option<&dyn TextMapPropagator>) -> T) -> T {
         match self {
-            Self::Given(propagator) => run(propagator.as_ref()),
+            Self::Given(propagator) => run(Some(propagator.as_ref())),
+            // OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
             Self::Global => global::get_text_map_propagator(|propagator| {
-                // OpenTelemetry's no-op, which is there until somebody sets another, has no fields.
-                let unset = propagator.fields().next().is_none();
-                run(if unset { &W3c } else { propagator })
+                run(propagator.fields().next().is_some().then_some(propagator))
             }),
         }
-    }
-}
-
-/// [`TraceContext`] and [`Baggage`] together.
-#[derive(Debug)]
-struct W3c;
-
-static FIELDS: LazyLock<[String; 3]> = LazyLock::new(|| {
-    [trace_context::TRACEPARENT, trace_context::TRACESTATE, baggage::BAGGAGE].map(String::from)
-});
-
-impl TextMapPropagator for W3c {
-    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        TraceContext::new().inject_context(cx, injector);
-        Baggage::new().inject_context(cx, injector);
-    }
-
-    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        let cx = TraceContext::new().extract_with_context(cx, extractor);
-        Baggage::new().extract_with_context(&cx, extractor)
-    }
-
-    fn fields(&self) -> FieldIter<'_> {
-        FieldIter::new(FIELDS.as_slice())
     }
 }

@@ -56,26 +56,11 @@ static FIELDS: LazyLock<[String; 2]> = LazyLock::new(|| [TRACEPARENT, TRACESTATE
 
 impl TextMapPropagator for TraceContext {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        let span = cx.span();
-        let span_context = span.span_context();
-        if !span_context.is_valid() {
-            return;
-        }
-        let received = Received::of(cx, span_context.trace_id());
-        let parent = TraceParent {
-            trace_id: span_context.trace_id(),
-            span_id: span_context.span_id(),
-            flags: match received {
-                Some(received) if received.random => span_context.trace_flags() | RANDOM,
-                _ => span_context.trace_flags(),
-            },
-        };
-        injector.set(TRACEPARENT, parent.format());
-        let state = span_context.trace_state();
-        match received.and_then(|received| received.unchanged(state)) {
-            Some(raw) => injector.set(TRACESTATE, raw.to_owned()),
-            None if state.into_iter().len() > 0 => injector.set(TRACESTATE, trace_state::format(state)),
-            None => {}
+        if let Some((parent, state)) = headers(cx) {
+            injector.set(TRACEPARENT, parent);
+            if let Some(state) = state {
+                injector.set(TRACESTATE, state);
+            }
         }
     }
 
@@ -83,17 +68,47 @@ impl TextMapPropagator for TraceContext {
         let Some(parent) = extractor.get(TRACEPARENT).and_then(TraceParent::parse) else {
             return cx.clone();
         };
-        let lines = extractor.get_all(TRACESTATE).unwrap_or_default();
-        let (state, raw) = trace_state::parse(&lines);
-        let TraceParent { trace_id, span_id, flags } = parent;
-        let random = flags & RANDOM == RANDOM;
-        let cx = cx.with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state.clone()));
-        if random || raw.is_some() { cx.with_value(Received { trace_id, random, state, raw }) } else { cx }
+        let lines = extractor.get_all(TRACESTATE);
+        remote(cx, parent, lines.map(|lines| lines.join(",")).as_deref())
     }
 
     fn fields(&self) -> FieldIter<'_> {
         FieldIter::new(FIELDS.as_slice())
     }
+}
+
+/// The context below a caller's span.
+pub(super) fn remote(cx: &Context, parent: TraceParent, state: Option<&str>) -> Context {
+    let TraceParent { trace_id, span_id, flags } = parent;
+    let (state, raw) = state.map(trace_state::parse).unwrap_or_default();
+    let random = flags & RANDOM == RANDOM;
+    if !random && raw.is_none() {
+        return cx.with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state));
+    }
+    cx.with_remote_span_context(SpanContext::new(trace_id, span_id, flags, true, state.clone()))
+        .with_value(Received { trace_id, random, state, raw })
+}
+
+/// `traceparent` and, if there is any, `tracestate` of the current span.
+pub(super) fn headers(cx: &Context) -> Option<(String, Option<String>)> {
+    let span = cx.span();
+    let span_context = span.span_context();
+    if !span_context.is_valid() {
+        return None;
+    }
+    let received = Received::of(cx, span_context.trace_id());
+    let parent = TraceParent {
+        trace_id: span_context.trace_id(),
+        span_id: span_context.span_id(),
+        flags: match received {
+            Some(received) if received.random => span_context.trace_flags() | RANDOM,
+            _ => span_context.trace_flags(),
+        },
+    };
+    let state = span_context.trace_state();
+    let raw = received.and_then(|received| received.unchanged(state)).map(str::to_owned);
+    let formatted = || (state.into_iter().len() > 0).then(|| trace_state::format(state));
+    Some((parent.format(), raw.or_else(formatted)))
 }
 
 /// The fields of a `traceparent`.

