@@ -13,11 +13,11 @@ use http::request::Parts;
 use crate::address::PeerAddr;
 use crate::exchange::ServerSpan;
 use crate::semconv::error::{Clue, Hint};
-use crate::semconv::intern::intern;
+use crate::semconv::intern;
 
 /// axum leaves `MatchedPath` out while the request is still on its way into a nested service.
 pub(crate) fn route(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<MatchedPath>().map(|path| intern(path.as_str()))
+    extensions.get::<MatchedPath>().map(|path| intern::text(path.as_str()))
 }
 
 pub(crate) fn peer(extensions: &Extensions) -> Option<PeerAddr> {

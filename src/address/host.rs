@@ -1,12 +1,15 @@
 //! `host[:port]`, as in `Host`, `:authority` and forwarded hosts.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use crate::semconv::intern;
 
 /// A host and, if one was written, a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
     /// The host without the brackets of IPv6: `server.address` is an address, not a URL's part.
-    pub(crate) host: String,
+    pub(crate) host: Arc<str>,
     pub(crate) port: Option<u16>,
 }
 
@@ -16,7 +19,7 @@ impl HostPort {
         let text = text.trim();
         let text = text.rsplit_once('@').map_or(text, |(_credentials, host)| host);
         let (host, port) = split(text)?;
-        (!host.is_empty()).then(|| Self { host: host.to_owned(), port: port.and_then(parse_port) })
+        (!host.is_empty()).then(|| Self { host: intern::text(host), port: port.and_then(parse_port) })
     }
 }
 
@@ -70,7 +73,7 @@ mod tests {
             ("", None),
             ("  ", None),
         ] {
-            let expected = expected.map(|(host, port)| HostPort { host: host.to_owned(), port });
+            let expected = expected.map(|(host, port)| HostPort { host: host.into(), port });
             assert_eq!(HostPort::parse(text), expected, "{text:?}");
         }
     }

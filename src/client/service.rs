@@ -94,7 +94,7 @@ fn start(
     let target = Target::of(parts, config.scheme);
     let template_value = template.clone().map(StringValue::from);
     let method = config.known_methods.label(&parts.method);
-    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
+    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten().map(Arc::from);
     let address = folded.or_else(|| target.host.clone()).map(StringValue::from);
     let start = Start {
         observe,

@@ -27,7 +27,9 @@ pub(super) fn extract(cx: &Context, headers: &HeaderExtractor<'_>) -> Context {
 pub(super) fn inject(cx: &Context, replace: bool, headers: &mut HeaderMap) {
     if replace {
         // The first too: a full map grows before it finds that there is something to replace.
-        [&TRACEPARENT, &TRACESTATE, &BAGGAGE].map(|name| headers.remove(name));
+        for name in [&TRACEPARENT, &TRACESTATE, &BAGGAGE] {
+            headers.remove(name);
+        }
     }
     let mut set = |name: &HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {

@@ -1,6 +1,7 @@
 //! The attributes of a client span and of the client's metrics.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::request::Parts;
 use opentelemetry::{KeyValue, StringValue};
@@ -19,7 +20,7 @@ use crate::address::{HostPort, host_header};
 pub(crate) struct Target {
     pub(crate) scheme: Scheme,
     /// Absent only where neither the URI nor `Host` names one.
-    pub(crate) host: Option<String>,
+    pub(crate) host: Option<Arc<str>>,
     /// "`server.port` is required": the scheme's own if none was written.
     pub(crate) port: u16,
 }

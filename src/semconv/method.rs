@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 use opentelemetry::StringValue;
 
-use super::OTHER;
+use super::{OTHER, intern};
 
 /// RFC 9110, RFC 5789 (PATCH) and QUERY, as the conventions list them.
 const STANDARD: [&str; 10] =
@@ -67,8 +67,7 @@ impl MethodLabel {
     pub(crate) fn span_name(&self, target: Option<&str>) -> Cow<'static, str> {
         let method = self.0.as_ref().map_or("HTTP", StringValue::as_str);
         match target {
-            // `format!` would guess the length, and allocate again.
-            Some(target) => Cow::Owned([method, " ", target].concat()),
+            Some(target) => intern::name(method, target),
             None => STANDARD
                 .iter()
                 .find(|standard| **standard == method)

@@ -1,12 +1,14 @@
 //! The attributes of a server span and of the server's metrics.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, header};
 use opentelemetry::KeyValue;
 
 use super::attributes::{Detail, StartAttributes};
+use super::intern;
 use super::method::MethodLabel;
 use super::url::{Scheme, redact_query};
 use super::{
@@ -62,7 +64,7 @@ pub(crate) fn metric_base(method: &MethodLabel, scheme: Scheme) -> Vec<KeyValue>
     attributes
 }
 
-fn user_agent(headers: &HeaderMap) -> Option<String> {
+fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
     let value = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive())?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    Some(intern::text(&String::from_utf8_lossy(value.as_bytes())))
 }

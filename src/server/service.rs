@@ -14,7 +14,7 @@ use crate::config::{Config, Observe};
 use crate::exchange::{Call, Exchange, Refinement, ResponseBody, ResponseFuture, ServerSpan, Shared, Start};
 use crate::recognise;
 use crate::request_body::RequestBytes;
-use crate::semconv::intern::intern;
+use crate::semconv::intern;
 use crate::semconv::server;
 use crate::semconv::url::Scheme;
 
@@ -144,6 +144,6 @@ fn start(
 }
 
 fn route(config: &Config, parts: &Parts) -> Option<Arc<str>> {
-    let told = config.route.ask(|route| route(parts)).flatten().map(|route| intern(&route));
+    let told = config.route.ask(|route| route(parts)).flatten().map(|route| intern::text(&route));
     told.or_else(|| recognise::route(&parts.extensions))
 }
