@@ -49,6 +49,9 @@ impl PeerAddr {
 }
 
 /// Which entries of `Forwarded` and `X-Forwarded-*` are believed. By default none is.
+///
+/// `Forwarded` is asked first. A proxy that writes one of the two must drop the other, as it must
+/// for all that listen behind it: what it lets through is the caller's word.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum TrustedProxies {
@@ -75,7 +78,13 @@ impl Network {
     /// longer than the address means the address alone.
     #[must_use]
     pub fn new(address: IpAddr, prefix: u8) -> Self {
-        Self { address: address.to_canonical(), prefix }
+        match (address, address.to_canonical()) {
+            // A network of addresses that are mapped into IPv6 is one of IPv4.
+            (IpAddr::V6(_), IpAddr::V4(mapped)) if prefix >= 96 => {
+                Self { address: mapped.into(), prefix: prefix - 96 }
+            }
+            _ => Self { address, prefix },
+        }
     }
 
     /// Whether the address is in the network. An IPv4 address mapped into IPv6 counts as IPv4.
@@ -168,13 +177,16 @@ mod tests {
             (network("10.0.0.0", 8), "10.255.0.1", true),
             (network("10.0.0.0", 8), "11.0.0.1", false),
             (network("10.0.0.0", 8), "::ffff:10.0.0.1", true),
-            (network("::ffff:10.0.0.0", 8), "10.0.0.1", true),
+            (network("::ffff:10.0.0.0", 104), "10.1.2.3", true),
+            (network("::ffff:10.0.0.0", 104), "11.1.2.3", false),
             (network("0.0.0.0", 0), "203.0.113.9", true),
             (network("0.0.0.0", 0), "::1", false),
             (network("192.0.2.1", 128), "192.0.2.1", true),
             (network("192.0.2.1", 128), "192.0.2.2", false),
             (network("2001:db8::", 32), "2001:db8:1::1", true),
+            (network("2001:db8::", 32), "2001:db8:8000::1", true),
             (network("2001:db8::", 32), "2001:db9::1", false),
+            (network("2001:db8::", 33), "2001:db8:8000::1", false),
             (network("::", 0), "::1", true),
             (IpAddr::from([192, 0, 2, 1]).into(), "192.0.2.1", true),
         ] {

@@ -3,14 +3,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs foreign code. If it panics the panic ends here, is said once in the log, and the answer is
+/// Runs foreign code. If it panics the panic ends here and is told to the log, and the answer is
 /// nothing.
 pub(crate) fn contain<T>(what: &'static str, foreign: impl FnOnce() -> T) -> Option<T> {
-    let outcome = catch_unwind(AssertUnwindSafe(foreign));
-    if outcome.is_err() {
-        warn(format_args!("{what} panicked; the request goes on without it"));
+    match catch_unwind(AssertUnwindSafe(foreign)) {
+        Ok(answer) => Some(answer),
+        Err(panic) => {
+            // The logger is foreign too, and so is what was thrown: its end may throw again.
+            let told = catch_unwind(AssertUnwindSafe(|| {
+                warn(format_args!("{what} panicked; the request goes on without it"));
+                drop(panic);
+            }));
+            std::mem::forget(told);
+            None
+        }
     }
-    outcome.ok()
 }
 
 /// One of our few warnings. Silent without the feature `internal-logs`.
@@ -29,5 +36,16 @@ mod tests {
     fn a_panic_is_contained_and_an_answer_comes_through() {
         assert_eq!(contain("a test", || -> u8 { panic!("on purpose") }), None);
         assert_eq!(contain("a test", || 1), Some(1));
+    }
+
+    #[test]
+    fn a_panic_that_throws_again_when_it_is_dropped_is_contained() {
+        struct Again;
+        impl Drop for Again {
+            fn drop(&mut self) {
+                panic!("on purpose, again")
+            }
+        }
+        assert_eq!(contain("a test", || -> u8 { std::panic::panic_any(Again) }), None);
     }
 }

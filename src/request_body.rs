@@ -125,7 +125,8 @@ pub(crate) enum RequestBytes {
 }
 
 impl RequestBytes {
-    pub(crate) fn of(parts: &mut http::request::Parts) -> Option<Self> {
+    /// Takes out what the layer has put in: calls further in have bodies of their own.
+    pub(crate) fn take(parts: &mut http::request::Parts) -> Option<Self> {
         let counted = parts.extensions.remove::<Counted>();
         let announced = content_length(&parts.headers).map(Self::Announced);
         announced.or(counted.map(|counted| Self::Counted(counted.0)))

@@ -1,11 +1,11 @@
 //! Where spans and measurements go: a provider that was given, or the global one, looked up late.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use opentelemetry::global::{self, BoxedSpan, BoxedTracer};
-use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Span, SpanBuilder, SpanContext, TraceContextExt, Tracer as _};
 use opentelemetry::{Context, InstrumentationScope};
 
@@ -20,17 +20,44 @@ pub(crate) fn scope() -> InstrumentationScope {
         .build()
 }
 
+/// The last value of a list that only grows, and is read without a lock.
+struct Latest<T>(OnceLock<Box<Node<T>>>);
+
+struct Node<T> {
+    value: T,
+    next: Latest<T>,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Latest<T> {
+    fn get(&self) -> Option<&Node<T>> {
+        let mut last = self.0.get()?;
+        while let Some(next) = last.next.0.get() {
+            last = next;
+        }
+        Some(last)
+    }
+
+    /// The value in this place. Another request may have been faster; its value is as good.
+    fn get_or_add(&self, make: impl FnOnce() -> T) -> &Node<T> {
+        self.0.get_or_init(|| Box::new(Node { value: make(), next: Self::default() }))
+    }
+}
+
 /// Makes spans.
 pub(crate) enum Tracer {
     Given(Arc<BoxedTracer>),
-    /// The tracer is kept once it has made a span of its own. OpenTelemetry's no-op never does, so
-    /// that neither a layer built early nor a health probe before `set_tracer_provider` silences it.
-    Global(OnceLock<BoxedTracer>),
+    Global(GlobalTracer),
 }
 
 impl Default for Tracer {
     fn default() -> Self {
-        Self::Global(OnceLock::new())
+        Self::Global(GlobalTracer::default())
     }
 }
 
@@ -48,33 +75,54 @@ impl Tracer {
     /// the parent is still the current span, and putting an empty one in its place would cut the
     /// trace.
     pub(crate) fn start(&self, builder: SpanBuilder, parent: &Context) -> Option<BoxedSpan> {
-        let span = match self {
-            Self::Given(tracer) => tracer.build_with_context(builder, parent),
-            Self::Global(kept) => match kept.get() {
-                Some(tracer) => tracer.build_with_context(builder, parent),
-                None => return Self::ask(kept, builder, parent),
-            },
-        };
-        is_new(span.span_context(), parent).then_some(span)
-    }
-
-    fn ask(kept: &OnceLock<BoxedTracer>, builder: SpanBuilder, parent: &Context) -> Option<BoxedSpan> {
-        let tracer = global::tracer_with_scope(scope());
-        let span = tracer.build_with_context(builder, parent);
-        is_new(span.span_context(), parent).then(|| {
-            // Another request may have been faster; its tracer is as good.
-            let _ = kept.set(tracer);
-            span
-        })
+        match self {
+            Self::Given(tracer) => new_span(tracer, builder, parent),
+            Self::Global(global) => global.start(builder, parent),
+        }
     }
 
     /// Whether it is known where spans go.
     fn is_settled(&self) -> bool {
         match self {
             Self::Given(_) => true,
-            Self::Global(kept) => kept.get().is_some(),
+            Self::Global(global) => global.0.get().is_some(),
         }
     }
+}
+
+/// The global tracer is kept once it has made a span of its own. OpenTelemetry's no-op never does, so
+/// that neither a layer built early nor a health probe before `set_tracer_provider` silences it. One
+/// that makes no more spans has been shut down, and the global is asked again.
+#[derive(Default)]
+pub(crate) struct GlobalTracer(Latest<Kept>);
+
+struct Kept {
+    tracer: BoxedTracer,
+    silent: AtomicBool,
+}
+
+impl GlobalTracer {
+    fn start(&self, builder: SpanBuilder, parent: &Context) -> Option<BoxedSpan> {
+        let last = self.0.get();
+        if let Some(Node { value: kept, .. }) = last.filter(|last| !last.value.silent.load(Ordering::Relaxed))
+        {
+            let span = new_span(&kept.tracer, builder, parent);
+            if span.is_none() && !parent.is_telemetry_suppressed() {
+                kept.silent.store(true, Ordering::Relaxed);
+            }
+            return span;
+        }
+        let tracer = global::tracer_with_scope(scope());
+        let span = new_span(&tracer, builder, parent)?;
+        let place = last.map_or(&self.0, |last| &last.next);
+        place.get_or_add(|| Kept { tracer, silent: AtomicBool::new(false) });
+        Some(span)
+    }
+}
+
+fn new_span(tracer: &BoxedTracer, builder: SpanBuilder, parent: &Context) -> Option<BoxedSpan> {
+    let span = tracer.build_with_context(builder, parent);
+    is_new(span.span_context(), parent).then_some(span)
 }
 
 fn is_new(made: &SpanContext, parent: &Context) -> bool {
@@ -83,7 +131,7 @@ fn is_new(made: &SpanContext, parent: &Context) -> bool {
 
 /// Makes instruments, and keeps them.
 pub(crate) enum Meters {
-    Given { meter: Meter, instruments: OnceLock<Arc<Instruments>> },
+    Given(GivenMeter),
     Global(GlobalMeter),
 }
 
@@ -96,7 +144,7 @@ impl Default for Meters {
 impl Clone for Meters {
     fn clone(&self) -> Self {
         match self {
-            Self::Given { meter, .. } => Self::Given { meter: meter.clone(), instruments: OnceLock::new() },
+            Self::Given(given) => Self::Given(GivenMeter::new(given.provider.clone())),
             Self::Global(_) => Self::default(),
         }
     }
@@ -105,36 +153,52 @@ impl Clone for Meters {
 impl Meters {
     pub(crate) fn instruments(&self, side: Side, tracer: &Tracer, now: Instant) -> Arc<Instruments> {
         match self {
-            Self::Given { meter, instruments } => {
-                instruments.get_or_init(|| Arc::new(Instruments::new(meter, side))).clone()
-            }
+            Self::Given(given) => given.instruments(side),
             Self::Global(global) => global.instruments(side, tracer.is_settled(), now),
         }
     }
 }
 
-/// The instruments of the global provider, and of those that were global before it. The list grows
-/// by one each time the program sets another provider, and reading it takes no lock.
+/// It holds on to its provider, which would be shut down if this was the last that had it.
+pub(crate) struct GivenMeter {
+    provider: Arc<dyn MeterProvider + Send + Sync>,
+    instruments: OnceLock<Arc<Instruments>>,
+}
+
+impl GivenMeter {
+    pub(crate) fn new(provider: Arc<dyn MeterProvider + Send + Sync>) -> Self {
+        Self { provider, instruments: OnceLock::new() }
+    }
+
+    fn instruments(&self, side: Side) -> Arc<Instruments> {
+        self.instruments.get_or_init(|| make_instruments(&self.provider, side)).clone()
+    }
+}
+
+fn make_instruments(provider: &Arc<dyn MeterProvider + Send + Sync>, side: Side) -> Arc<Instruments> {
+    Arc::new(Instruments::new(&provider.meter_with_scope(scope()), side))
+}
+
+/// The instruments of the global provider, and of those that were global before it.
 pub(crate) struct GlobalMeter {
-    first: OnceLock<Box<Generation>>,
-    /// Milliseconds from `first.made` to the last look at the global since spans are known to go
+    generations: Latest<Generation>,
+    since: OnceLock<Instant>,
+    /// Milliseconds from `since` to the last look at the global after spans were known to go
     /// somewhere, or `NEVER`.
     looked: AtomicU64,
+}
+
+struct Generation {
+    provider: Weak<dyn MeterProvider + Send + Sync>,
+    instruments: Arc<Instruments>,
 }
 
 const NEVER: u64 = u64::MAX;
 
 impl Default for GlobalMeter {
     fn default() -> Self {
-        Self { first: OnceLock::new(), looked: AtomicU64::new(NEVER) }
+        Self { generations: Latest::default(), since: OnceLock::new(), looked: AtomicU64::new(NEVER) }
     }
-}
-
-struct Generation {
-    provider: Weak<dyn MeterProvider + Send + Sync>,
-    instruments: Arc<Instruments>,
-    made: Instant,
-    next: OnceLock<Box<Self>>,
 }
 
 impl GlobalMeter {
@@ -144,30 +208,32 @@ impl GlobalMeter {
     const INTERVAL: Duration = Duration::from_secs(1);
 
     fn instruments(&self, side: Side, settled: bool, now: Instant) -> Arc<Instruments> {
-        let make = |provider: &Arc<dyn MeterProvider + Send + Sync>| {
-            Box::new(Generation {
-                provider: Arc::downgrade(provider),
-                instruments: Arc::new(Instruments::new(&provider.meter_with_scope(scope()), side)),
-                made: now,
-                next: OnceLock::new(),
-            })
-        };
-        let first = self.first.get_or_init(|| make(&global::meter_provider()));
-        let mut last = first;
-        while let Some(next) = last.next.get() {
-            last = next;
+        let last = self.generations.get();
+        let looks = last.is_none() || !settled || self.is_due(now);
+        match last.filter(|_| !looks) {
+            Some(last) => last.value.instruments.clone(),
+            None => self.look(last, side),
         }
-        if !settled || self.is_due(now.saturating_duration_since(first.made)) {
-            let provider = global::meter_provider();
-            if !std::ptr::addr_eq(last.provider.as_ptr(), Arc::as_ptr(&provider)) {
-                last = last.next.get_or_init(|| make(&provider));
-            }
-        }
-        last.instruments.clone()
     }
 
-    fn is_due(&self, age: Duration) -> bool {
-        let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    fn look(&self, last: Option<&Node<Generation>>, side: Side) -> Arc<Instruments> {
+        let provider = global::meter_provider();
+        let same = |last: &&Node<Generation>| {
+            std::ptr::addr_eq(last.value.provider.as_ptr(), Arc::as_ptr(&provider))
+        };
+        let generation = last.filter(same).unwrap_or_else(|| {
+            let place = last.map_or(&self.generations, |last| &last.next);
+            place.get_or_add(|| Generation {
+                provider: Arc::downgrade(&provider),
+                instruments: make_instruments(&provider, side),
+            })
+        });
+        generation.value.instruments.clone()
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let age = now.saturating_duration_since(*self.since.get_or_init(|| now)).as_millis();
+        let age = u64::try_from(age).unwrap_or(u64::MAX);
         let looked = self.looked.load(Ordering::Relaxed);
         let due = looked == NEVER || age.saturating_sub(looked) >= Self::INTERVAL.as_millis() as u64;
         if due {

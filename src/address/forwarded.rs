@@ -8,22 +8,31 @@ use super::host::{HostPort, parse_port};
 use super::{Origin, TrustedProxies};
 use crate::semconv::url::Scheme;
 
-/// What the trusted proxies say. `Forwarded` is asked first, `X-Forwarded-*` for what it leaves open.
+/// What the trusted proxies say. `Forwarded` is asked first, then `X-Forwarded-*`; who tells the client
+/// tells all, so that a caller cannot add what the proxy's header leaves open.
 pub(super) fn read(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedProxies) -> Origin {
     if matches!(trusted, TrustedProxies::None | TrustedProxies::Hops(0)) {
         return Origin::default();
     }
     let forwarded = standard(headers, peer, trusted);
+    if forwarded.client.is_some() {
+        return forwarded;
+    }
     let legacy = legacy(headers, peer, trusted);
+    if legacy.client.is_some() {
+        return legacy;
+    }
     Origin {
-        client: forwarded.client.or(legacy.client),
+        client: None,
         server: forwarded.server.or(legacy.server),
         scheme: forwarded.scheme.or(legacy.scheme),
     }
 }
 
 fn standard(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedProxies) -> Origin {
-    let elements: Vec<Element<'_>> = list(headers, "forwarded").filter_map(Element::parse).collect();
+    let text = joined(headers, "forwarded");
+    let Some(elements) = split_unquoted(&text, ',') else { return Origin::default() };
+    let elements: Vec<Element<'_>> = elements.into_iter().filter_map(Element::parse).collect();
     let nodes: Vec<Node> = elements.iter().map(|element| element.node).collect();
     let Some(element) = hops(&nodes, peer, trusted).and_then(|hops| from_the_right(&elements, hops)) else {
         return Origin::default();
@@ -36,18 +45,16 @@ fn standard(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedProxies)
 }
 
 fn legacy(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedProxies) -> Origin {
-    let nodes: Vec<Node> = list(headers, "x-forwarded-for").filter_map(Node::parse).collect();
+    let nodes: Vec<Node> = joined(headers, "x-forwarded-for").split(',').filter_map(Node::parse).collect();
     let Some(hops) = hops(&nodes, peer, trusted) else {
         return Origin::default();
     };
-    let value = |name| {
-        let values: Vec<&str> = list(headers, name).collect();
-        from_the_right(&values, hops).copied()
-    };
+    let host = joined(headers, "x-forwarded-host");
+    let proto = joined(headers, "x-forwarded-proto");
     Origin {
         client: from_the_right(&nodes, hops).and_then(|node| node.address()),
-        server: value("x-forwarded-host").and_then(HostPort::parse),
-        scheme: value("x-forwarded-proto").and_then(Scheme::parse),
+        server: nth_from_the_right(&host, hops).and_then(HostPort::parse),
+        scheme: nth_from_the_right(&proto, hops).and_then(Scheme::parse),
     }
 }
 
@@ -69,27 +76,31 @@ fn from_the_right<T>(entries: &[T], hops: usize) -> Option<&T> {
     entries.get(entries.len().saturating_sub(hops)).filter(|_| hops > 0)
 }
 
-/// The members of a list header over all its lines.
-fn list<'h>(headers: &'h HeaderMap, name: &'static str) -> impl Iterator<Item = &'h str> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| split_unquoted(line, ','))
+fn nth_from_the_right(list: &str, hops: usize) -> Option<&str> {
+    let values: Vec<&str> = list.split(',').map(str::trim).collect();
+    from_the_right(&values, hops).copied()
 }
 
-/// Splits at a separator that stands outside of quotes.
-fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+/// All lines of a list header. What is no UTF-8 in them is no address, but takes its place.
+fn joined(headers: &HeaderMap, name: &'static str) -> String {
+    let lines = headers.get_all(name).iter();
+    lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect::<Vec<_>>().join(",")
+}
+
+/// Splits at a separator that stands outside of quotes. Nothing if a quote does not end: who leaves
+/// one open would swallow what the proxies wrote behind it.
+fn split_unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     let mut quoted = false;
     let mut escaped = false;
-    text.split(move |character| {
+    let parts = text.split(|character| {
         if character == '"' && !escaped {
             quoted = !quoted;
         }
         escaped = quoted && character == '\\' && !escaped;
         character == separator && !quoted
-    })
-    .map(str::trim)
+    });
+    let parts = parts.map(str::trim).collect();
+    (!quoted).then_some(parts)
 }
 
 /// One element of `Forwarded`: what one proxy wrote.
@@ -104,7 +115,7 @@ impl<'h> Element<'h> {
     /// Nothing for an element whose `for` is malformed: it does not count as a hop.
     fn parse(element: &'h str) -> Option<Self> {
         let (mut node, mut host, mut proto) = (None, None, None);
-        for pair in split_unquoted(element, ';') {
+        for pair in split_unquoted(element, ';')? {
             let Some((name, value)) = pair.split_once('=') else { continue };
             let value = unquote(value);
             match name.trim() {
@@ -150,15 +161,23 @@ impl Node {
     /// With or without brackets and port. What follows the colon of an IPv4 address need not be a
     /// port: the address is good all the same.
     fn parse_address(text: &str) -> Option<IpAddr> {
+        Self::parse_any(text).map(|address| address.to_canonical())
+    }
+
+    fn parse_any(text: &str) -> Option<IpAddr> {
         if let Some(bracketed) = text.strip_prefix('[') {
             let (address, rest) = bracketed.split_once(']')?;
             let port_or_nothing = rest.is_empty() || rest.strip_prefix(':').and_then(parse_port).is_some();
-            return port_or_nothing.then(|| address.parse::<Ipv6Addr>().ok().map(IpAddr::V6))?;
+            return port_or_nothing.then(|| Self::parse_ipv6(address))?;
         }
-        if let Ok(address) = text.parse() {
-            return Some(address);
-        }
-        text.split_once(':')?.0.parse().ok().map(IpAddr::V4)
+        let ipv6 = || Self::parse_ipv6(text);
+        text.parse().ok().or_else(ipv6).or_else(|| text.split_once(':')?.0.parse().ok().map(IpAddr::V4))
+    }
+
+    /// A zone (`%eth0`) means something to the proxy alone.
+    fn parse_ipv6(text: &str) -> Option<IpAddr> {
+        let address = text.split_once('%').map_or(text, |(address, _zone)| address);
+        address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
     }
 
     fn address(self) -> Option<IpAddr> {
@@ -248,6 +267,44 @@ mod tests {
         let lines = [("forwarded", "host=\"[::1]:42\"")];
         let origin = read(&headers(&lines), None, &TrustedProxies::Hops(1));
         assert_eq!(origin.server, Some(HostPort { host: "::1".into(), port: Some(42) }));
+    }
+
+    #[test]
+    fn what_a_caller_leaves_open_swallows_nothing() {
+        for (name, lines) in [
+            ("x-forwarded-for", &["6.6.6.6, \", 1.2.3.4"][..]),
+            ("x-forwarded-for", &["6.6.6.6", "\u{ff}, 1.2.3.4"]),
+            ("x-forwarded-for", &["6.6.6.6, \u{ff}, 1.2.3.4"]),
+            ("x-forwarded-for", &["6.6.6.6, ::ffff:1.2.3.4"]),
+        ] {
+            assert_eq!(client(name, lines, 1).as_deref(), Some("1.2.3.4"), "{lines:?}");
+        }
+        for lines in [
+            &["for=6.6.6.6;host=evil.example;proto=https, for=\", for=1.2.3.4"][..],
+            &["for=6.6.6.6", "for=\", for=1.2.3.4"],
+        ] {
+            assert_eq!(client("forwarded", lines, 1), None, "{lines:?}");
+        }
+        assert_eq!(
+            client("x-forwarded-for", &["6.6.6.6, fe80::1%eth0, 10.0.0.2"], 2).as_deref(),
+            Some("fe80::1")
+        );
+    }
+
+    #[test]
+    fn who_tells_the_client_tells_all() {
+        let lines = [
+            ("forwarded", "host=evil.example;proto=https"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-host", "shop.example"),
+        ];
+        let origin = read(&headers(&lines), None, &TrustedProxies::Hops(1));
+        let expected = Origin {
+            client: Some([1, 2, 3, 4].into()),
+            server: HostPort::parse("shop.example"),
+            scheme: None,
+        };
+        assert_eq!(origin, expected);
     }
 
     #[test]

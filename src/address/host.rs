@@ -19,8 +19,14 @@ impl HostPort {
         let text = text.trim();
         let text = text.rsplit_once('@').map_or(text, |(_credentials, host)| host);
         let (host, port) = split(text)?;
-        (!host.is_empty()).then(|| Self { host: intern::text(host), port: port.and_then(parse_port) })
+        is_host(host).then(|| Self { host: intern::text(host), port: port.and_then(parse_port) })
     }
+}
+
+/// What is in no host (RFC 3986, 3.2.2) is the caller's way to say something else, such as a query.
+fn is_host(text: &str) -> bool {
+    let belongs = |byte: u8| byte.is_ascii_graphic() && !br#"/?#\<>"{}|^`[]@"#.contains(&byte);
+    !text.is_empty() && text.bytes().all(belongs)
 }
 
 fn split(text: &str) -> Option<(&str, Option<&str>)> {
@@ -72,6 +78,10 @@ mod tests {
             (":8080", None),
             ("", None),
             ("  ", None),
+            ("a.example?token=s3cret", None),
+            ("a.example/x", None),
+            ("a b", None),
+            ("\u{fc}.example", None),
         ] {
             let expected = expected.map(|(host, port)| HostPort { host: host.into(), port });
             assert_eq!(HostPort::parse(text), expected, "{text:?}");

@@ -50,7 +50,8 @@ impl ClientLayer {
     }
 
     /// Says who may know the trace: where it answers no, the request goes out without a context.
-    /// Default: everybody. Where it panics nobody.
+    /// What its headers said of one before is taken out then. Default: everybody. Where it panics
+    /// nobody.
     pub fn inject_if(self, inject: impl Fn(&Uri) -> bool + Send + Sync + 'static) -> Self {
         self.with(|config| config.inject_if = Hook::new(Arc::new(inject)))
     }

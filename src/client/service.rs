@@ -55,8 +55,11 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
     // The labels of a server's span are not for whom it calls; and an in-process gateway's next
     // router must make a span of its own.
     parts.extensions.remove::<ServerSpan>();
-    let resend_count = Attempts::take(&mut parts.extensions);
-    let template = UrlTemplate::take(&mut parts.extensions);
+    let given = Given {
+        resend_count: Attempts::take(&mut parts.extensions),
+        template: UrlTemplate::take(&mut parts.extensions),
+        request_bytes: RequestBytes::take(parts),
+    };
     let parent = Context::current();
     // An exporter must never trace itself.
     if parent.is_telemetry_suppressed() {
@@ -67,7 +70,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         inject(config, &parent, parts);
         return Call::Ended;
     }
-    let exchange = start(config, parts, observe, parent, resend_count, template);
+    let exchange = start(config, parts, observe, parent, given);
     if exchange.is_recorded() {
         config.on_request.ask(|hook| hook(parts, &exchange.writer()));
     }
@@ -78,19 +81,20 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
 fn inject(config: &Config, cx: &Context, parts: &mut Parts) {
     if config.inject_if.decide(true, false, |inject| inject(&parts.uri)) {
         config.propagation.inject(cx, &mut parts.headers);
+    } else {
+        config.propagation.strip(&mut parts.headers);
     }
 }
 
-fn start(
-    config: &Arc<Config>,
-    parts: &mut Parts,
-    observe: Observe,
-    parent: Context,
+/// What others have put into the request for us, and for nobody further in.
+struct Given {
     resend_count: Option<u32>,
     template: Option<Arc<str>>,
-) -> Exchange {
-    let request_bytes = RequestBytes::of(parts);
-    let parts = &*parts;
+    request_bytes: Option<RequestBytes>,
+}
+
+fn start(config: &Arc<Config>, parts: &Parts, observe: Observe, parent: Context, given: Given) -> Exchange {
+    let Given { resend_count, template, request_bytes } = given;
     let target = Target::of(parts, config.scheme);
     let template_value = template.clone().map(StringValue::from);
     let method = config.known_methods.label(&parts.method);
@@ -110,7 +114,7 @@ fn start(
     let sampling_relevant = || {
         let keys = &config.sensitive_query_keys;
         let mut attributes = client::sampling_relevant(parts, &method, &target, keys);
-        attributes.extend(config.request_headers.attributes(&parts.headers));
+        attributes.capture(config.request_headers.attributes(&parts.headers));
         attributes
     };
     Exchange::start(config, start, sampling_relevant, |detail| {

@@ -6,7 +6,8 @@ use http::Extensions;
 /// The template of an outgoing request's path, as an extension of the request.
 ///
 /// It becomes `url.template` on span and metrics and makes the name of the span, so it must be one
-/// of few.
+/// of few. A redirect that is followed outside of the layer copies it to the next request, whatever
+/// that one's path is.
 ///
 /// ```
 /// use otelhttp::UrlTemplate;

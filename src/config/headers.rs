@@ -22,8 +22,13 @@ impl CapturedHeaders {
                 None
             }
         };
-        let headers = names.into_iter().filter_map(|name| parse(name.as_ref()));
-        Self(headers.map(|(key, name)| (name, key)).collect())
+        let mut headers: Vec<(HeaderName, Key)> = Vec::new();
+        for (key, name) in names.into_iter().filter_map(|name| parse(name.as_ref())) {
+            if headers.iter().all(|(known, _)| *known != name) {
+                headers.push((name, key));
+            }
+        }
+        Self(headers)
     }
 
     /// An absent header is an absent attribute.
@@ -33,10 +38,6 @@ impl CapturedHeaders {
             let value = Value::Array(Array::String(values));
             headers.contains_key(name).then(|| KeyValue::new(key.clone(), value))
         })
-    }
-
-    pub(crate) fn contains(&self, key: &Key) -> bool {
-        self.0.iter().any(|(_, captured)| captured == key)
     }
 }
 

@@ -16,10 +16,12 @@ macro_rules! shared_setters {
         }
 
         /// Records metrics with this provider instead of the global one.
-        pub fn meter_provider(self, provider: impl opentelemetry::metrics::MeterProvider) -> Self {
-            let meter = provider.meter_with_scope($crate::signals::scope());
-            let instruments = std::sync::OnceLock::new();
-            self.with(|config| config.meters = $crate::signals::Meters::Given { meter, instruments })
+        pub fn meter_provider(
+            self,
+            provider: impl opentelemetry::metrics::MeterProvider + Send + Sync + 'static,
+        ) -> Self {
+            let given = $crate::signals::GivenMeter::new(std::sync::Arc::new(provider));
+            self.with(|config| config.meters = $crate::signals::Meters::Given(given))
         }
 
         /// Reads and writes the context with this propagator instead of the global one.

@@ -41,21 +41,22 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let polled = ready!(this.call.run(|| this.inner.as_mut().poll_frame(cx)));
-        match &polled {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    this.call.received(data.remaining() as u64);
-                }
+        let polled = this.call.run(|| {
+            this.inner.as_mut().poll_frame(cx).map(|frame| {
+                let bytes = frame.as_ref().map(|frame| frame.as_ref().map_or(0, bytes));
                 // The consumer may know from this that it need not poll again.
-                if this.inner.is_end_stream() {
-                    this.call.end(Outcome::Complete);
-                }
-            }
-            Some(Err(error)) => this.call.fail(error),
-            None => this.call.end(Outcome::Complete),
+                let ended = bytes.is_none() || this.inner.is_end_stream();
+                (frame, bytes.unwrap_or_default(), ended)
+            })
+        });
+        let (frame, bytes, ended) = ready!(polled);
+        this.call.received(bytes);
+        if let Some(Err(error)) = &frame {
+            this.call.fail(error);
+        } else if ended {
+            this.call.end(Outcome::Complete);
         }
-        Poll::Ready(polled)
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -65,6 +66,10 @@ where
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+fn bytes<D: Buf>(frame: &Frame<D>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.remaining() as u64)
 }
 
 /// A body that stands in for one that was never there, as `tower_http` asks of its bodies.

@@ -54,11 +54,12 @@ impl Call {
     }
 
     /// Notes the head of the response, and wraps its body.
-    pub(crate) fn answer<B: Body>(self, response: Response<B>) -> Response<ResponseBody<B>> {
+    pub(crate) fn answer<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut parts, body) = response.into_parts();
+        let (exact, ended) = self.run(|| (body.size_hint().exact(), body.is_end_stream()));
         let call = match self {
             Self::Recorded(mut exchange) => {
-                let more = exchange.answered(&mut parts, body.size_hint().exact(), body.is_end_stream());
+                let more = exchange.answered(&mut parts, exact, ended);
                 if more { Self::Recorded(exchange) } else { Self::Ended }
             }
             Self::Refined(refinement) => {

@@ -34,8 +34,8 @@ impl Exchange {
                 if !matches!(self.outcome, Outcome::Upgraded) {
                     let sizes = self.body_sizes();
                     let attributes = self.final_metric_attributes(&late, verdict.as_ref());
-                    // For exemplars.
-                    let _current = self.shared.cx.clone().attach();
+                    // For exemplars. A thread that is ending has no current context.
+                    let _current = contain("the context", || self.shared.cx.clone().attach());
                     instruments.record(elapsed, sizes, &attributes);
                 }
             });
@@ -64,8 +64,7 @@ impl Exchange {
 
     /// The SDK appends, it never replaces.
     fn was_given(&self, attribute: &KeyValue) -> bool {
-        self.start_attributes.gave(attribute.key.as_str())
-            || self.config.request_headers.contains(&attribute.key)
+        self.start_attributes.gave(&attribute.key)
     }
 
     /// Nothing if it is still the one that the span started with.
@@ -103,7 +102,7 @@ impl Exchange {
         }
         BodySizes {
             request: self.request_bytes.as_ref().map(RequestBytes::total),
-            response: self.status.map(|_| self.received),
+            response: self.received.filter(|_| self.status.is_some()),
         }
     }
 }

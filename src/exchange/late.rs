@@ -13,6 +13,8 @@ use crate::semconv::error::Failure;
 pub(crate) struct Shared {
     /// The context in which the inner service runs.
     pub(crate) cx: Context,
+    /// Hooks and captures cost nothing when nobody would see what they say.
+    recorded: bool,
     /// Nothing once the exchange has ended: whatever is said later has nobody to hear it.
     late: Mutex<Option<Late>>,
 }
@@ -46,8 +48,12 @@ impl Late {
 }
 
 impl Shared {
-    pub(crate) fn new(cx: Context, route: Option<Arc<str>>) -> Self {
-        Self { cx, late: Mutex::new(Some(Late { route, ..Late::default() })) }
+    pub(crate) fn new(cx: Context, recorded: bool, route: Option<Arc<str>>) -> Self {
+        Self { cx, recorded, late: Mutex::new(Some(Late { route, ..Late::default() })) }
+    }
+
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     pub(crate) fn say(&self, what: impl FnOnce(&mut Late)) {

@@ -74,7 +74,8 @@ pub(crate) struct Exchange {
     request_bytes: Option<RequestBytes>,
     version: Option<Version>,
     status: Option<StatusCode>,
-    received: u64,
+    /// The bytes of the body so far, unless it is not looked at.
+    received: Option<u64>,
     /// What is still to come of a body whose length is known.
     remaining: Option<u64>,
     outcome: Outcome,
@@ -89,9 +90,8 @@ impl Exchange {
         SpanWriter::new(&self.shared)
     }
 
-    /// Hooks and captures cost nothing when nobody would see what they say.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.instruments.is_some() || self.records
+        self.shared.is_recorded()
     }
 
     /// Notes the head of the response. Says whether there is a body to be seen.
@@ -101,9 +101,7 @@ impl Exchange {
             self.version = Some(parts.version);
             self.note_peer(parts);
         }
-        if self.is_recorded() {
-            observe_response(&self.config, &self.shared, parts);
-        }
+        observe_response(&self.config, &self.shared, parts);
         if self.config.server_timing {
             self.write_server_timing(&mut parts.headers);
         }
@@ -116,17 +114,18 @@ impl Exchange {
             return false;
         }
         let no_body = ended || has_no_body(self.method == http::Method::HEAD, parts.status);
-        let ends_here = no_body || self.config.end_at_headers;
-        if ends_here {
+        if no_body || self.config.end_at_headers {
+            self.received = self.received.filter(|_| no_body);
             self.outcome = Outcome::Complete;
+            return false;
         }
-        !ends_here
+        true
     }
 
     /// Notes a piece of the body. The consumer may not poll again once the known length is met, so
     /// from then on being dropped is the end and not an abort.
     pub(crate) fn received(&mut self, bytes: u64) {
-        self.received += bytes;
+        self.received = self.received.map(|received| received.saturating_add(bytes));
         self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(bytes));
         if self.remaining == Some(0) {
             self.outcome = Outcome::Complete;
@@ -151,7 +150,7 @@ impl Exchange {
     fn note_peer(&self, parts: &response::Parts) {
         if let Some(peer) = recognise::response_peer(&parts.extensions) {
             self.shared.say(|late| {
-                late.set_attribute(KeyValue::new(NETWORK_PEER_ADDRESS, peer.ip().to_string()));
+                late.set_attribute(KeyValue::new(NETWORK_PEER_ADDRESS, peer.ip().to_canonical().to_string()));
                 late.set_attribute(KeyValue::new(NETWORK_PEER_PORT, i64::from(peer.port())));
             });
         }
@@ -167,13 +166,17 @@ impl Exchange {
         let (trace_id, span_id, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
         let parent = TraceParent { trace_id, span_id, flags }.format();
         if let Ok(value) = HeaderValue::try_from(format!("traceparent;desc=\"{parent}\"")) {
-            headers.append("server-timing", value);
+            // A full map must not take the response down.
+            let _ = headers.try_append("server-timing", value);
         }
     }
 }
 
 /// Runs the hooks and captures of one layer on a response.
 fn observe_response(config: &Config, shared: &Shared, parts: &response::Parts) {
+    if !shared.is_recorded() {
+        return;
+    }
     for attribute in config.response_headers.attributes(&parts.headers) {
         shared.say(|late| late.set_attribute(attribute));
     }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, KeyValue, TraceId};
 
 use super::late::Shared;
 use crate::semconv::error::Failure;
@@ -40,7 +40,9 @@ impl ServerSpan {
     pub(crate) fn live(&self) -> Option<&Arc<Shared>> {
         let trace_of = |cx: &Context| cx.span().span_context().trace_id();
         let shared = self.0.as_ref()?;
-        let inside = Context::map_current(|current| trace_of(current) == trace_of(&shared.cx));
+        let trace = trace_of(&shared.cx);
+        // Where nothing is traced there is only one trace.
+        let inside = trace == TraceId::INVALID || Context::map_current(|current| trace_of(current) == trace);
         (inside && shared.is_live()).then_some(shared)
     }
 

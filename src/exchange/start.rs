@@ -56,11 +56,13 @@ impl Exchange {
         });
         let (cx, records) = enter(start.parent, span.flatten());
         let instruments = contain("a meter", || begin(config, started, &start.metric_attributes));
+        let instruments = instruments.flatten();
+        let recorded = records || instruments.is_some();
         let route = start.target.filter(|_| config.side == Side::Server);
         Self {
             config: config.clone(),
-            shared: Arc::new(Shared::new(cx, route)),
-            instruments: instruments.flatten(),
+            shared: Arc::new(Shared::new(cx, recorded, route)),
+            instruments,
             start_time,
             started,
             records,
@@ -71,7 +73,7 @@ impl Exchange {
             request_bytes: start.request_bytes,
             version: start.version,
             status: None,
-            received: 0,
+            received: Some(0),
             remaining: None,
             outcome: Outcome::Dropped,
         }

@@ -59,8 +59,13 @@ impl<'h> HeaderExtractor<'h> {
         TraceParent::parse(self.traceparent_line()?)
     }
 
+    /// A line that is not visible ASCII has no member that is well-formed, so all of it is dropped.
     pub(super) fn tracestate(&self) -> Option<&str> {
-        let joined = || join(self.lines(&w3c::TRACESTATE)).filter(|joined| trace_state::is_valid(joined));
+        let joined = || {
+            let lines = self.headers.get_all(&w3c::TRACESTATE).iter().map(|line| line.to_str().ok());
+            let lines: Vec<&str> = lines.collect::<Option<_>>()?;
+            join(lines.into_iter()).filter(|joined| trace_state::is_valid(joined))
+        };
         self.tracestate.get_or_init(joined).as_deref()
     }
 

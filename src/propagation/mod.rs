@@ -50,17 +50,23 @@ impl Propagation {
     /// Replaces what the headers said of a context before: "existing propagation headers are
     /// overwritten, never doubled". Without a trace there is nothing to replace it with.
     pub(crate) fn inject(&self, cx: &Context, headers: &mut HeaderMap) {
-        let replace = cx.span().span_context().is_valid();
+        if cx.span().span_context().is_valid() {
+            self.strip(headers);
+        }
         let inject = |foreign: Option<&dyn TextMapPropagator>| match foreign {
-            Some(propagator) => {
-                if replace {
-                    propagator.fields().for_each(|field| drop(headers.remove(field)));
-                }
-                propagator.inject_context(cx, &mut HeaderInjector::new(headers));
-            }
-            None => w3c::inject(cx, replace, headers),
+            Some(propagator) => propagator.inject_context(cx, &mut HeaderInjector::new(headers)),
+            None => w3c::inject(cx, headers),
         };
         contain("a propagator", || self.with(inject));
+    }
+
+    /// Takes out what the headers say of a context.
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        let strip = |foreign: Option<&dyn TextMapPropagator>| match foreign {
+            Some(propagator) => propagator.fields().for_each(|field| drop(headers.remove(field))),
+            None => w3c::strip(headers),
+        };
+        contain("a propagator", || self.with(strip));
     }
 
     /// Runs with the propagator that somebody has set, or with nothing: then W3C's are used.

@@ -24,13 +24,13 @@ pub(super) fn extract(cx: &Context, headers: &HeaderExtractor<'_>) -> Context {
     }
 }
 
-pub(super) fn inject(cx: &Context, replace: bool, headers: &mut HeaderMap) {
-    if replace {
-        // The first too: a full map grows before it finds that there is something to replace.
-        for name in [&TRACEPARENT, &TRACESTATE, &BAGGAGE] {
-            headers.remove(name);
-        }
+pub(super) fn strip(headers: &mut HeaderMap) {
+    for name in [&TRACEPARENT, &TRACESTATE, &BAGGAGE] {
+        headers.remove(name);
     }
+}
+
+pub(super) fn inject(cx: &Context, headers: &mut HeaderMap) {
     let mut set = |name: &HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name.clone(), value);
@@ -42,7 +42,9 @@ pub(super) fn inject(cx: &Context, replace: bool, headers: &mut HeaderMap) {
             set(&TRACESTATE, state);
         }
     }
-    if !cx.baggage().is_empty() {
-        set(&BAGGAGE, baggage::format(cx.baggage()));
+    // Members that are too long leave nothing of it.
+    let members = baggage::format(cx.baggage());
+    if !members.is_empty() {
+        set(&BAGGAGE, members);
     }
 }

@@ -2,7 +2,7 @@
 
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::Span;
-use opentelemetry::{KeyValue, Value};
+use opentelemetry::{Key, KeyValue, Value};
 
 use super::{
     CLIENT_ADDRESS, HTTP_REQUEST_METHOD, HTTP_REQUEST_METHOD_ORIGINAL, HTTP_REQUEST_RESEND_COUNT,
@@ -38,11 +38,12 @@ const START_KEYS: [&str; 17] = [
 pub(crate) struct StartAttributes {
     list: Vec<KeyValue>,
     given: u32,
+    captured: Vec<Key>,
 }
 
 impl StartAttributes {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { list: Vec::with_capacity(capacity), given: 0 }
+        Self { list: Vec::with_capacity(capacity), ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, key: &'static str, value: impl Into<Value>) {
@@ -56,8 +57,12 @@ impl StartAttributes {
         }
     }
 
-    pub(crate) fn extend(&mut self, attributes: impl IntoIterator<Item = KeyValue>) {
-        self.list.extend(attributes);
+    /// Adds captured headers.
+    pub(crate) fn capture(&mut self, headers: impl IntoIterator<Item = KeyValue>) {
+        for header in headers {
+            self.captured.push(header.key.clone());
+            self.list.push(header);
+        }
     }
 
     fn note(&mut self, key: &str) {
@@ -69,8 +74,8 @@ impl StartAttributes {
         std::mem::take(&mut self.list)
     }
 
-    pub(crate) fn gave(&self, key: &str) -> bool {
-        self.given & bit(key) != 0
+    pub(crate) fn gave(&self, key: &Key) -> bool {
+        self.given & bit(key.as_str()) != 0 || self.captured.contains(key)
     }
 }
 
@@ -116,10 +121,10 @@ mod tests {
         start.push_some(URL_QUERY, None::<&str>);
         assert_eq!(start.take(), [KeyValue::new(URL_PATH, "/")]);
         start.note(NETWORK_PEER_PORT);
-        assert!(start.gave(NETWORK_PEER_PORT));
-        assert!(start.gave(URL_PATH));
-        assert!(!start.gave(URL_QUERY));
-        assert!(!start.gave("app.user"));
+        assert!(start.gave(&NETWORK_PEER_PORT.into()));
+        assert!(start.gave(&URL_PATH.into()));
+        assert!(!start.gave(&URL_QUERY.into()));
+        assert!(!start.gave(&"app.user".into()));
     }
 
     #[test]

@@ -170,44 +170,38 @@ fn io_clue(error: &io::Error, connecting: bool) -> Clue {
     }
 }
 
-/// How much of a text may be shown.
-#[derive(Clone, Copy)]
-enum Show {
-    /// What it is known by.
-    Beginning,
-    /// All of it.
-    All,
-}
-
 /// Errors whose types are private, or of crates that we do not depend on, by how their texts begin.
-const TEXTS: [(&str, Hint, Show); 15] = [
+/// Only that is shown: what follows may be a name from a certificate, or what a peer wrote.
+const TEXTS: [(&str, Hint); 20] = [
     // hyper-util's connector, and std's resolver.
-    ("dns error", Hint::Class(DNS), Show::Beginning),
-    ("failed to lookup address information", Hint::Class(DNS), Show::All),
-    ("tcp connect error", Hint::Connecting, Show::Beginning),
-    ("tcp open error", Hint::Connecting, Show::Beginning),
-    ("tcp bind local error", Hint::Connecting, Show::Beginning),
+    ("dns error", Hint::Class(DNS)),
+    ("failed to lookup address information", Hint::Class(DNS)),
+    ("tcp connect error", Hint::Connecting),
+    ("tcp open error", Hint::Connecting),
+    ("tcp bind local error", Hint::Connecting),
     // tower's, tokio's and tower-http's deadlines.
-    ("request timed out", Hint::Class(TIMEOUT), Show::Beginning),
-    ("deadline has elapsed", Hint::Class(TIMEOUT), Show::Beginning),
-    ("data was not received within the designated timeout", Hint::Class(TIMEOUT), Show::Beginning),
-    // rustls.
-    ("invalid peer certificate", Hint::Class(TLS), Show::All),
-    ("received fatal alert", Hint::Class(TLS), Show::All),
-    ("received corrupt message", Hint::Class(TLS), Show::All),
-    // h2: what we found wrong, and what the peer found, with its words behind.
-    ("connection error detected", Hint::Class(PROTOCOL), Show::Beginning),
-    ("stream error detected", Hint::Class(PROTOCOL), Show::Beginning),
-    ("connection error received", Hint::Class(RESET), Show::Beginning),
-    ("stream error received", Hint::Class(RESET), Show::Beginning),
+    ("request timed out", Hint::Class(TIMEOUT)),
+    ("deadline has elapsed", Hint::Class(TIMEOUT)),
+    ("data was not received within the designated timeout", Hint::Class(TIMEOUT)),
+    // rustls. The first that fits counts.
+    ("invalid peer certificate: UnknownIssuer", Hint::Class(TLS)),
+    ("invalid peer certificate: certificate expired", Hint::Class(TLS)),
+    ("invalid peer certificate: certificate not valid for name", Hint::Class(TLS)),
+    ("invalid peer certificate: BadSignature", Hint::Class(TLS)),
+    ("invalid peer certificate", Hint::Class(TLS)),
+    ("received fatal alert", Hint::Class(TLS)),
+    ("received corrupt message", Hint::Class(TLS)),
+    ("tls handshake eof", Hint::Class(TLS)),
+    // h2: what we found wrong, and what the peer found.
+    ("connection error detected", Hint::Class(PROTOCOL)),
+    ("stream error detected", Hint::Class(PROTOCOL)),
+    ("connection error received", Hint::Class(RESET)),
+    ("stream error received", Hint::Class(RESET)),
 ];
 
 fn text_clue(text: &str) -> Option<Clue> {
-    let (beginning, hint, show) = TEXTS.iter().find(|(beginning, ..)| text.starts_with(beginning))?;
-    Some(match show {
-        Show::Beginning => Clue::telling(*hint, *beginning),
-        Show::All => Clue::telling(*hint, text.to_owned()),
-    })
+    let (beginning, hint) = TEXTS.iter().find(|(beginning, _)| text.starts_with(beginning))?;
+    Some(Clue::telling(*hint, *beginning))
 }
 
 fn cut(mut text: String) -> String {
@@ -304,6 +298,8 @@ mod tests {
         let failure = classify(&error, Stage::Head, false);
         assert_eq!(failure.error_type, "connect");
         assert_eq!(failure.description, "connect: tcp connect error: Connection refused (os error 111)");
+        let error = boxed(&["outermost", "invalid peer certificate for https://user:s3cret@host/"], None);
+        assert_eq!(classify(&error, Stage::Head, false).description, "tls: invalid peer certificate");
         let error = boxed(&["outermost", "stream error received: refused (b\"s3cret\")"], None);
         assert_eq!(classify(&error, Stage::Head, false).description, "reset: stream error received");
     }

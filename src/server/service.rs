@@ -55,6 +55,7 @@ where
 }
 
 fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
+    let request_bytes = RequestBytes::take(parts);
     if let Some(outer) = parts.extensions.get::<ServerSpan>().and_then(ServerSpan::live).cloned() {
         refine(config, parts, &outer);
         return Call::Refined(Refinement { config: config.clone(), shared: outer });
@@ -64,7 +65,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
     if observe == Observe::Nothing {
         return Call::Passed(parent);
     }
-    let exchange = start(config, parts, observe, parent, link);
+    let exchange = start(config, parts, observe, (parent, link), request_bytes);
     if exchange.is_recorded() {
         config.on_request.ask(|hook| hook(parts, &exchange.writer()));
     }
@@ -74,24 +75,28 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
 
 /// What a layer inside of another one adds: its own route, captures and hook, nothing else.
 fn refine(config: &Config, parts: &Parts, outer: &Arc<Shared>) {
-    outer.say(|late| {
-        if let Some(route) = route(config, parts) {
-            late.set_route(route);
-        }
-        config.request_headers.attributes(&parts.headers).for_each(|attribute| late.set_attribute(attribute));
-    });
+    // Not under the lock of what is said: a hook may use the handle.
+    if let Some(route) = route(config, parts) {
+        outer.say(|late| late.set_route(route));
+    }
+    if !outer.is_recorded() {
+        return;
+    }
+    for attribute in config.request_headers.attributes(&parts.headers) {
+        outer.say(|late| late.set_attribute(attribute));
+    }
     config.on_request.ask(|hook| hook(parts, &crate::SpanWriter::new(outer)));
 }
 
 /// The context to run in, and for a public endpoint the caller's span, which is only linked.
 fn parent(config: &Config, parts: &Parts) -> (Context, Option<SpanContext>) {
     let current = Context::current();
-    let extracted = config.propagation.extract(&current, &parts.headers);
     if !config.public_endpoint.decide(false, true, |public| public(parts)) {
-        return (extracted, None);
+        return (config.propagation.extract(&current, &parts.headers), None);
     }
-    let caller = extracted.span().span_context().clone();
-    (without_span(current), caller.is_valid().then_some(caller))
+    let root = without_span(current);
+    let caller = config.propagation.extract(&root, &parts.headers).span().span_context().clone();
+    (root, caller.is_valid().then_some(caller))
 }
 
 /// A context to begin a trace in. A span context that is not valid would not do: samplers that follow
@@ -109,13 +114,11 @@ fn without_span(current: Context) -> Context {
 
 fn start(
     config: &Arc<Config>,
-    parts: &mut Parts,
+    parts: &Parts,
     observe: Observe,
-    parent: Context,
-    link: Option<SpanContext>,
+    (parent, link): (Context, Option<SpanContext>),
+    request_bytes: Option<RequestBytes>,
 ) -> Exchange {
-    let request_bytes = RequestBytes::of(parts);
-    let parts = &*parts;
     let peer = PeerAddr::of(&parts.extensions);
     let client = peer.map(|peer| peer.peer.ip().to_canonical());
     let mut origin = Origin::of(parts, client, &config.trusted_proxies);
@@ -135,7 +138,7 @@ fn start(
     let sampling_relevant = || {
         let keys = &config.sensitive_query_keys;
         let mut attributes = server::sampling_relevant(parts, &method, origin, scheme, keys);
-        attributes.extend(config.request_headers.attributes(&parts.headers));
+        attributes.capture(config.request_headers.attributes(&parts.headers));
         attributes
     };
     Exchange::start(config, start, sampling_relevant, |detail| {
