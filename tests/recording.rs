@@ -313,3 +313,150 @@ async fn further_query_keys_can_be_secret() {
     let query = attribute(&telemetry.span().await, "url.query");
     assert_eq!(query.as_deref(), Some("token=REDACTED&sig=shown"));
 }
+
+#[tokio::test]
+async fn what_the_request_tells_beats_what_the_server_was_told() {
+    let telemetry = Telemetry::new();
+    let layer =
+        || telemetry.server().scheme(http::uri::Scheme::HTTPS).trusted_proxies(TrustedProxies::Hops(1));
+    let absolute = Request::builder().uri("http://shop.example/").body(()).unwrap();
+    call_in_process(layer(), absolute).await;
+    call_in_process(layer(), Request::builder().header("x-forwarded-proto", "http").body(()).unwrap()).await;
+    for span in telemetry.spans(2).await {
+        assert_eq!(attribute(&span, "url.scheme").as_deref(), Some("http"));
+    }
+}
+
+#[tokio::test]
+async fn a_caller_is_not_told_another_ones_span() {
+    let telemetry = Telemetry::new();
+    let layer = telemetry.server().server_timing(true).observe(|_| Observe::MetricsOnly);
+    let request = Request::builder().header("traceparent", &PARENT[13..68]);
+    assert!(call_in_process(layer, request.body(()).unwrap()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_user_agent_that_is_marked_sensitive_is_not_recorded() {
+    let telemetry = Telemetry::new();
+    let mut agent = HeaderValue::from_static("s3cret");
+    agent.set_sensitive(true);
+    call_in_process(telemetry.server(), Request::builder().header("user-agent", agent).body(()).unwrap())
+        .await;
+    assert_eq!(attribute(&telemetry.span().await, "user_agent.original"), None);
+    assert!(!telemetry.everything().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_public_endpoint_begins_a_trace_whatever_is_current_around_it() {
+    let telemetry = Telemetry::new();
+    let around = Context::current_with_span(telemetry.tracer_provider.tracer("app").start("around"));
+    let guard = around.clone().attach();
+    call_in_process(telemetry.server().public_endpoint(true), Request::new(())).await;
+    let suppressed = around.with_telemetry_suppressed().attach();
+    call_in_process(telemetry.server().public_endpoint(true), Request::new(())).await;
+    drop(suppressed);
+    drop(guard);
+    let span = telemetry.span().await;
+    assert_ne!(span.span_context.trace_id(), around.span().span_context().trace_id());
+    assert_eq!(span.parent_span_id, opentelemetry::SpanId::INVALID);
+    assert!(span.links.is_empty(), "the span around it is no caller");
+}
+
+#[tokio::test]
+async fn hooks_are_not_called_for_what_nobody_records() {
+    let telemetry = Telemetry::with_sampler(opentelemetry_sdk::trace::Sampler::AlwaysOff);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = || {
+        let calls = calls.clone();
+        move || drop(calls.fetch_add(1, Ordering::Relaxed))
+    };
+    let (request, response) = (count(), count());
+    let inner = telemetry.server().on_request(move |_, _| request()).on_response(move |_, _| response());
+    let (request, response) = (count(), count());
+    let outer = telemetry
+        .server()
+        .metrics(false)
+        .on_request(move |_, _| request())
+        .on_response(move |_, _| response());
+    let service = tower::service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    });
+    outer.layer(inner.layer(service)).oneshot(Request::new(())).await.unwrap();
+    assert_eq!(calls.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn the_inner_of_two_layers_names_the_error_that_it_sees() {
+    let telemetry = Telemetry::new();
+    let failing =
+        tower::service_fn(|_: Request<()>| async { Err::<Response<Empty<Bytes>>, _>(io::Error::other("x")) });
+    let inner = telemetry.server().on_error(|_, span| span.error("mine"));
+    telemetry.server().layer(inner.layer(failing)).oneshot(Request::new(())).await.unwrap_err();
+    assert_eq!(attribute(&telemetry.span().await, "error.type").as_deref(), Some("mine"));
+}
+
+#[tokio::test]
+async fn a_hook_may_use_the_handle() {
+    let telemetry = Telemetry::new();
+    let uses = |head: &http::request::Parts| {
+        let span = head.extensions.get::<ServerSpan>()?;
+        span.set_attribute(KeyValue::new("app.seen", true));
+        Some("/x".to_owned())
+    };
+    let service = tower::service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    });
+    let service = telemetry.server().layer(telemetry.server().route(uses).layer(service));
+    // A task of its own thread, so that a lock that is taken twice fails the test and does not hang it.
+    let (done, called) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        futures_util::future::FutureExt::now_or_never(service.oneshot(Request::new(()))).unwrap().unwrap();
+        done.send(()).unwrap();
+    });
+    called.recv_timeout(PATIENCE).unwrap();
+    let span = telemetry.span().await;
+    assert_eq!((&*span.name, attribute(&span, "app.seen").as_deref()), ("GET /x", Some("true")));
+}
+
+#[tokio::test]
+async fn a_header_is_captured_once_and_an_absent_one_may_be_set() {
+    let telemetry = Telemetry::new();
+    let layer = telemetry.server().capture_request_headers(["x-a", "X-A", "x-b"]).on_request(|_, span| {
+        span.set_attribute(KeyValue::new("http.request.header.x-b", "mine"));
+    });
+    call_in_process(layer, Request::builder().header("x-a", "1").body(()).unwrap()).await;
+    let span = telemetry.span().await;
+    assert_eq!(attribute(&span, "http.request.header.x-a").as_deref(), Some("[\"1\"]"));
+    assert_eq!(attribute(&span, "http.request.header.x-b").as_deref(), Some("mine"));
+}
+
+#[tokio::test]
+async fn a_meter_provider_that_was_given_away_is_kept_alive() {
+    use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+    let exporter = InMemoryMetricExporter::default();
+    let reader =
+        PeriodicReader::builder(exporter.clone()).with_interval(std::time::Duration::from_secs(3_600));
+    let provider = SdkMeterProvider::builder().with_reader(reader.build()).build();
+    let layer = Telemetry::new().server().meter_provider(provider);
+    call_in_process(layer.clone(), Request::new(())).await;
+    // The last that has it: the provider is shut down, and sends what it has.
+    drop(layer);
+    assert_eq!(exporter.get_finished_metrics().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_layer_without_a_trace_counts_a_request_once() {
+    let telemetry = Telemetry::new();
+    let tracer = telemetry.tracer_provider.tracer("app");
+    let service = tower::service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    });
+    let inner = telemetry.server().layer(service);
+    let between = tower::service_fn(move |request: Request<()>| {
+        let cx = Context::current_with_span(tracer.start("between"));
+        opentelemetry::trace::FutureExt::with_context(inner.clone().oneshot(request), cx)
+    });
+    let outer = telemetry.server().observe(|_| Observe::MetricsOnly).layer(between);
+    outer.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(telemetry.points(DURATION).iter().map(|point| point.count).sum::<u64>(), 1);
+}

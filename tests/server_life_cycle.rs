@@ -613,3 +613,82 @@ async fn any_body_keeps_its_shape() {
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
     assert_eq!(telemetry.span().await.status, Status::Unset);
 }
+
+/// A body whose answers are made up by the test.
+struct Odd {
+    frames: usize,
+    ends: fn(usize) -> bool,
+    hint: fn() -> http_body::SizeHint,
+}
+
+impl http_body::Body for Odd {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.frames -= 1;
+        std::task::Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"some")))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        (self.ends)(self.frames)
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        (self.hint)()
+    }
+}
+
+async fn answer_in_process(
+    telemetry: &Telemetry,
+    response: Response<Odd>,
+) -> Response<otelhttp::ResponseBody<Odd>> {
+    let response = std::sync::Mutex::new(Some(response));
+    let service = tower::service_fn(move |_: Request<()>| {
+        let response = response.lock().unwrap().take().unwrap();
+        async { Ok::<_, Infallible>(response) }
+    });
+    tower::ServiceExt::oneshot(tower::Layer::layer(&telemetry.server(), service), Request::new(()))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_body_that_says_that_it_has_ended_is_not_polled_again() {
+    let telemetry = Telemetry::new();
+    let body = Odd { frames: 1, ends: |frames| frames == 0, hint: http_body::SizeHint::default };
+    let mut response = answer_in_process(&telemetry, Response::new(body)).await;
+    response.body_mut().frame().await.unwrap().unwrap();
+    // Ended while the body is still held.
+    assert_eq!(telemetry.span().await.status, Status::Unset);
+    drop(response);
+    assert_settled(&telemetry, 1);
+}
+
+#[tokio::test]
+async fn an_announced_length_of_nothing_is_met() {
+    let telemetry = Telemetry::new();
+    let body = Odd { frames: 1, ends: |_| false, hint: http_body::SizeHint::default };
+    let response = Response::builder().header("content-length", "0").body(body).unwrap();
+    drop(answer_in_process(&telemetry, response).await);
+    assert_eq!(telemetry.span().await.status, Status::Unset);
+    assert_settled(&telemetry, 1);
+}
+
+#[tokio::test]
+async fn a_body_that_panics_when_it_is_asked_is_told_as_a_panic() {
+    let bodies = [
+        Odd { frames: 1, ends: |_| panic!("on purpose"), hint: http_body::SizeHint::default },
+        Odd { frames: 1, ends: |_| false, hint: || panic!("on purpose") },
+    ];
+    for body in bodies {
+        let telemetry = Telemetry::new();
+        let asked = std::panic::AssertUnwindSafe(answer_in_process(&telemetry, Response::new(body)));
+        assert!(futures_util::FutureExt::catch_unwind(asked).await.is_err(), "the panic is the user's");
+        assert_eq!(attribute(&telemetry.span().await, "error.type").as_deref(), Some("panic"));
+        assert_settled(&telemetry, 1);
+    }
+}
