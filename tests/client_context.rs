@@ -175,6 +175,26 @@ async fn strangers_are_not_told_of_the_trace() {
 }
 
 #[tokio::test]
+async fn strangers_are_not_told_of_a_trace_that_was_in_the_request_either() {
+    let layer = || Telemetry::new().client().inject_if(|_| false);
+    let (_, headers) = sent(&layer(), &STALE).await;
+    for name in ["traceparent", "tracestate", "baggage"] {
+        assert_eq!(lines(&headers, name), NO_LINES, "{name}");
+    }
+    let (_, headers) = sent(&layer().propagator(TraceContextPropagator::new()), &STALE).await;
+    assert_eq!(lines(&headers, "traceparent"), NO_LINES);
+    assert_eq!(lines(&headers, "baggage"), ["stale=1", "older=2"], "it is not this propagator's");
+}
+
+#[tokio::test]
+async fn baggage_that_fits_into_no_header_is_not_sent_empty() {
+    let telemetry = Telemetry::new();
+    let cx = Context::new().with_baggage([KeyValue::new("long", "\u{fc}".repeat(2_000))]);
+    let (_, headers) = sent(&telemetry.client(), &[]).with_context(cx).await;
+    assert_eq!(lines(&headers, "baggage"), NO_LINES);
+}
+
+#[tokio::test]
 async fn nothing_is_recorded_or_sent_while_telemetry_is_suppressed() {
     let telemetry = Telemetry::new();
     let cx = remote(TraceFlags::SAMPLED).with_telemetry_suppressed();
@@ -480,6 +500,23 @@ async fn a_template_makes_the_name_and_is_a_label() {
     assert_measured(&telemetry, &span);
     let labels = &telemetry.points(CLIENT_DURATION)[0].attributes;
     assert_eq!(labels.get("url.template").map(String::as_str), Some("/{letter}"));
+}
+
+#[tokio::test]
+async fn a_template_and_a_count_are_for_the_first_layer_that_meets_them() {
+    let telemetry = Telemetry::new();
+    let inner =
+        telemetry.client().body_size_metrics(true).layer(service_fn(|request: Request<Full<Bytes>>| async {
+            Ok::<_, Infallible>(Response::new(request.into_body()))
+        }));
+    let outer = telemetry.client().observe(|_| false).layer(service_fn(move |request: Request<_>| {
+        inner.clone().oneshot(request.map(|_| Full::default()))
+    }));
+    let client = otelhttp::RequestBodyLayer::new().layer(outer);
+    let request = Request::get("http://shop.example/x").extension(UrlTemplate::new("/{letter}"));
+    drain(client, request.body(text("hello")).unwrap()).await;
+    assert_eq!(telemetry.span().await.name, "GET");
+    assert!(telemetry.points("http.client.request.body.size").is_empty());
 }
 
 /// Says where a request goes that came in origin form.

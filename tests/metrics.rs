@@ -386,6 +386,15 @@ async fn a_client_counts_what_it_read() {
     assert_eq!(size(&telemetry, "http.client.request.body.size"), Some(7.0));
 }
 
+#[tokio::test]
+async fn a_body_that_nobody_looked_at_has_no_size() {
+    let telemetry = Telemetry::new();
+    let layer = telemetry.client().body_size_metrics(true).end_at_headers(true);
+    finish(layer.layer(tower::service_fn(handler)), request("/streams")).await;
+    telemetry.span().await;
+    assert_eq!(size(&telemetry, "http.client.response.body.size"), None);
+}
+
 /// Requests that have nothing in common but what a server knows of them.
 fn strangers(count: usize) -> impl Iterator<Item = Request<()>> {
     (0..count).map(|number| {
