@@ -43,11 +43,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let mut call = begin(&self.config, &mut parts);
-        let request = Request::from_parts(parts, body);
-        let future = call.run(|| self.inner.call(request));
-        ResponseFuture::new(future, call)
+        ResponseFuture::begin(&self.config, &mut self.inner, request, begin)
     }
 }
 

@@ -74,10 +74,10 @@ impl Call {
     pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
         match std::mem::replace(self, Self::Ended) {
             Self::Recorded(exchange) => exchange.fail(error),
-            Self::Refined(Refinement { config, shared }) => {
+            Self::Refined(Refinement { config, shared }) if shared.is_recorded() => {
                 config.on_error.ask(|hook| hook(error, &SpanWriter::new(&shared)));
             }
-            Self::Passed(_) | Self::Ended => {}
+            Self::Refined(_) | Self::Passed(_) | Self::Ended => {}
         }
     }
 

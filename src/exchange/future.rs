@@ -2,14 +2,17 @@ use std::fmt;
 use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
+use http::{Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
 use super::ResponseBody;
 use super::call::Call;
+use crate::config::Config;
 
 pin_project! {
     /// The response of a [`ServerService`](crate::ServerService) or a
@@ -24,7 +27,21 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(inner: F, call: Call) -> Self {
+    /// Calls the service, once `begin` has looked at the head of the request and said what is to be
+    /// done with the call.
+    pub(crate) fn begin<S, B>(
+        config: &Arc<Config>,
+        service: &mut S,
+        request: Request<B>,
+        begin: fn(&Arc<Config>, &mut request::Parts) -> Call,
+    ) -> Self
+    where
+        S: Service<Request<B>, Future = F>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let mut call = begin(config, &mut parts);
+        let request = Request::from_parts(parts, body);
+        let inner = call.run(|| service.call(request));
         Self { inner, call }
     }
 }

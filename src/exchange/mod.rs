@@ -39,7 +39,6 @@ use crate::semconv::attributes::StartAttributes;
 use crate::semconv::body::{content_length, has_no_body, is_upgrade};
 use crate::semconv::error::{Failure, Stage, classify};
 use crate::semconv::method::MethodLabel;
-
 use crate::semconv::{NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT};
 
 /// How a call ended, or what it means if it is dropped now.
