@@ -265,6 +265,63 @@ async fn no_body_is_no_abort() {
     }
 }
 
+/// What a handler does on `/{name}`; the last three break the stream off.
+async fn of_all_kinds(request: Request<Incoming>) -> Result<Response<BoxBody>, io::Error> {
+    let response = Response::builder();
+    let full = || text("hello").map_err(|never| match never {}).boxed_unsync();
+    let response = match request.uri().path() {
+        "/missing" => response.status(404).body(full()),
+        "/broken" => response.status(503).body(full()),
+        "/empty" => response.status(204).body(full()),
+        "/unchanged" => response.status(304).body(full()),
+        "/failing-body" => {
+            let frames = [Ok(Frame::data(Bytes::from_static(b"some"))), Err(io::Error::other("disk"))];
+            response.body(StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync())
+        }
+        "/failing" => return Err(io::ErrorKind::TimedOut.into()),
+        "/panicking" => panic!("on purpose"),
+        _ => response.body(full()),
+    };
+    Ok(response.unwrap())
+}
+
+type BoxBody = http_body_util::combinators::UnsyncBoxBody<Bytes, io::Error>;
+
+#[tokio::test]
+async fn the_table_holds_for_http2_too() {
+    for (method, path, code, status, error) in [
+        ("GET", "/x", Some("200"), Status::Unset, None),
+        ("HEAD", "/x", Some("200"), Status::Unset, None),
+        ("GET", "/missing", Some("404"), Status::Unset, None),
+        ("GET", "/broken", Some("503"), NO_DESCRIPTION, Some("503")),
+        ("GET", "/empty", Some("204"), Status::Unset, None),
+        ("GET", "/unchanged", Some("304"), Status::Unset, None),
+        ("GET", "/failing-body", Some("200"), Status::error("body"), Some("body")),
+        ("GET", "/failing", None, Status::error("timeout"), Some("timeout")),
+        ("GET", "/panicking", None, NO_DESCRIPTION, Some("panic")),
+    ] {
+        let telemetry = Telemetry::new();
+        let service = tower::Layer::layer(&telemetry.server(), tower::service_fn(of_all_kinds));
+        let address = serve(service).await;
+        let mut sender = http2::<Empty<Bytes>>(address).await;
+        let request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+        if let Ok(response) = soon("a head", sender.send_request(request.body(Empty::new()).unwrap())).await {
+            let _ = soon("a body", response.into_body().collect()).await;
+        }
+        let mut expected = vec![
+            ("http.request.method", method),
+            ("url.path", path),
+            ("server.address", "127.0.0.1"),
+            ("server.port", "*"),
+            ("network.protocol.version", "2"),
+        ];
+        expected.extend(code.map(|code| ("http.response.status_code", code)));
+        expected.extend(error.map(|error| ("error.type", error)));
+        assert_server(&telemetry.span().await, status, &expected);
+        assert_settled(&telemetry, 1);
+    }
+}
+
 #[tokio::test]
 async fn an_empty_body_ends_with_the_head() {
     let telemetry = Telemetry::new();
