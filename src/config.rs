@@ -106,6 +106,7 @@ pub(crate) struct Config {
     pub(crate) scheme: Option<Scheme>,
     pub(crate) metrics: bool,
     pub(crate) body_size_metrics: bool,
+    pub(crate) bound_instruments: bool,
     pub(crate) error_descriptions: bool,
     // Only a server asks for these.
     pub(crate) route: OnHead<Option<String>>,
@@ -137,6 +138,7 @@ impl Config {
             scheme: None,
             metrics: true,
             body_size_metrics: false,
+            bound_instruments: true,
             error_descriptions: false,
             route: Hook::default(),
             public_endpoint: Hook::default(),

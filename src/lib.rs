@@ -43,6 +43,7 @@
 //! |---|---|---|
 //! | `axum` | yes | recognises `MatchedPath` and `ConnectInfo`; [`ServerSpan`] as an extractor |
 //! | `internal-logs` | yes | the crate's few warnings, through the `log` facade |
+//! | `bound-instruments` | no | cheaper metrics, with what OpenTelemetry's SDK calls experimental |
 //! | `hyper-util` | no | recognises hyper's and hyper-util's errors, and `HttpInfo` |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and

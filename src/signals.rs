@@ -9,7 +9,7 @@ use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Span, SpanBuilder, SpanContext, TraceContextExt, Tracer as _};
 use opentelemetry::{Context, InstrumentationScope};
 
-use crate::config::Side;
+use crate::config::Config;
 use crate::metrics::Instruments;
 use crate::semconv::SCHEMA_URL;
 
@@ -151,10 +151,10 @@ impl Clone for Meters {
 }
 
 impl Meters {
-    pub(crate) fn instruments(&self, side: Side, tracer: &Tracer, now: Instant) -> Arc<Instruments> {
+    pub(crate) fn instruments(&self, config: &Config, now: Instant) -> Arc<Instruments> {
         match self {
-            Self::Given(given) => given.instruments(side),
-            Self::Global(global) => global.instruments(side, tracer.is_settled(), now),
+            Self::Given(given) => given.instruments(config),
+            Self::Global(global) => global.instruments(config, now),
         }
     }
 }
@@ -170,13 +170,13 @@ impl GivenMeter {
         Self { provider, instruments: OnceLock::new() }
     }
 
-    fn instruments(&self, side: Side) -> Arc<Instruments> {
-        self.instruments.get_or_init(|| make_instruments(&self.provider, side)).clone()
+    fn instruments(&self, config: &Config) -> Arc<Instruments> {
+        self.instruments.get_or_init(|| make_instruments(&self.provider, config)).clone()
     }
 }
 
-fn make_instruments(provider: &Arc<dyn MeterProvider + Send + Sync>, side: Side) -> Arc<Instruments> {
-    Arc::new(Instruments::new(&provider.meter_with_scope(scope()), side))
+fn make_instruments(provider: &Arc<dyn MeterProvider + Send + Sync>, config: &Config) -> Arc<Instruments> {
+    Arc::new(Instruments::new(&provider.meter_with_scope(scope()), config.side, config.bound_instruments))
 }
 
 /// The instruments of the global provider, and of those that were global before it.
@@ -207,16 +207,16 @@ impl GlobalMeter {
     /// looks too: both providers may have been set just before it.
     const INTERVAL: Duration = Duration::from_secs(1);
 
-    fn instruments(&self, side: Side, settled: bool, now: Instant) -> Arc<Instruments> {
+    fn instruments(&self, config: &Config, now: Instant) -> Arc<Instruments> {
         let last = self.generations.get();
-        let looks = last.is_none() || !settled || self.is_due(now);
+        let looks = last.is_none() || !config.tracer.is_settled() || self.is_due(now);
         match last.filter(|_| !looks) {
             Some(last) => last.value.instruments.clone(),
-            None => self.look(last, side),
+            None => self.look(last, config),
         }
     }
 
-    fn look(&self, last: Option<&Node<Generation>>, side: Side) -> Arc<Instruments> {
+    fn look(&self, last: Option<&Node<Generation>>, config: &Config) -> Arc<Instruments> {
         let provider = global::meter_provider();
         let same = |last: &&Node<Generation>| {
             std::ptr::addr_eq(last.value.provider.as_ptr(), Arc::as_ptr(&provider))
@@ -225,7 +225,7 @@ impl GlobalMeter {
             let place = last.map_or(&self.generations, |last| &last.next);
             place.get_or_add(|| Generation {
                 provider: Arc::downgrade(&provider),
-                instruments: make_instruments(&provider, side),
+                instruments: make_instruments(&provider, config),
             })
         });
         generation.value.instruments.clone()

@@ -543,6 +543,9 @@ async fn a_measurement_is_made_in_the_context_of_its_span() {
         let (telemetry, witness) = (Telemetry::new(), Witness::default());
         let server = telemetry.server().meter_provider(witness.clone()).body_size_metrics(true);
         let client = telemetry.client().meter_provider(witness.clone()).body_size_metrics(true);
+        // It is a provider that does not know them.
+        #[cfg(feature = "bound-instruments")]
+        let (server, client) = (server.bound_instruments(false), client.bound_instruments(false));
         let service = client.layer(server.layer(tower::service_fn(handler)));
         if path.ends_with("waits") {
             abandon(service, request(path));

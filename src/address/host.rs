@@ -23,9 +23,15 @@ impl HostPort {
     }
 }
 
-/// What is in no host (RFC 3986, 3.2.2) is the caller's way to say something else, such as a query.
+/// RFC 3986, 3.2.2. What else is in it is the caller's way to say something else, such as a query.
 fn is_host(text: &str) -> bool {
-    let belongs = |byte: u8| byte.is_ascii_graphic() && !br#"/?#\<>"{}|^`[]@"#.contains(&byte);
+    let belongs = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.' | b'_' | b'~' | b'%' | b':' | b'!' | b'$' | b'&'..=b',' | b';' | b'='
+            )
+    };
     !text.is_empty() && text.bytes().all(belongs)
 }
 

@@ -121,6 +121,15 @@ macro_rules! shared_setters {
             self.with(|config| config.body_size_metrics = record)
         }
 
+        /// Binds instruments to their attributes, which makes a measurement cheaper. Default: yes.
+        ///
+        /// A meter provider that is not OpenTelemetry's SDK may not know bound instruments, and then
+        /// drops what is recorded with them: switch them off for it.
+        #[cfg(feature = "bound-instruments")]
+        pub fn bound_instruments(self, bind: bool) -> Self {
+            self.with(|config| config.bound_instruments = bind)
+        }
+
         /// Records the texts of unknown errors as descriptions of the span's status. Default: off,
         /// since they may hold what is secret.
         pub fn error_descriptions(self, record: bool) -> Self {

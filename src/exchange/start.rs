@@ -91,7 +91,7 @@ fn enter(parent: Context, span: Option<BoxedSpan>) -> (Context, bool) {
 }
 
 fn begin(config: &Config, now: Instant, attributes: &[KeyValue]) -> Option<Arc<Instruments>> {
-    let instruments = config.metrics.then(|| config.meters.instruments(config.side, &config.tracer, now))?;
+    let instruments = config.metrics.then(|| config.meters.instruments(config, now))?;
     instruments.begin(attributes);
     Some(instruments)
 }

@@ -60,14 +60,18 @@ pub(crate) fn name(method: &str, target: &str) -> Cow<'static, str> {
     known.ok().flatten().map_or_else(|| Cow::Owned(owned()), Cow::Borrowed)
 }
 
-const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
+/// Where a hash begins.
+pub(crate) const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Good enough to spread texts over places; who makes them collide only makes them allocate.
-fn hash(seed: u64, text: &str) -> u64 {
-    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+pub(crate) fn hash(seed: u64, text: &str) -> u64 {
     let (words, rest) = text.as_bytes().as_chunks::<8>();
     let hash = words.iter().fold(seed, |hash, word| mix(hash, u64::from_le_bytes(*word)));
     mix(rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte))), text.len() as u64)
+}
+
+pub(crate) fn mix(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
 /// The upper bits are the well-mixed ones.

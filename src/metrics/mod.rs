@@ -1,5 +1,8 @@
 //! The instruments of both sides.
 
+#[cfg(feature = "bound-instruments")]
+mod bound;
+
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -39,6 +42,8 @@ pub(crate) struct Instruments {
     active: UpDownCounter<i64>,
     request_size: Histogram<u64>,
     response_size: Histogram<u64>,
+    #[cfg(feature = "bound-instruments")]
+    bound: Option<bound::Bound>,
 }
 
 /// The sizes of the bodies of one exchange, as far as they are known.
@@ -49,7 +54,9 @@ pub(crate) struct BodySizes {
 }
 
 impl Instruments {
-    pub(crate) fn new(meter: &Meter, side: Side) -> Self {
+    pub(crate) fn new(meter: &Meter, side: Side, bind: bool) -> Self {
+        #[cfg(not(feature = "bound-instruments"))]
+        let _ = bind;
         let names = match side {
             Side::Server => SERVER,
             Side::Client => CLIENT,
@@ -71,20 +78,35 @@ impl Instruments {
                 .build(),
             request_size: size(names.request_size),
             response_size: size(names.response_size),
+            #[cfg(feature = "bound-instruments")]
+            bound: bind.then(bound::Bound::default),
         }
     }
 
     pub(crate) fn begin(&self, attributes: &[KeyValue]) {
-        self.active.add(1, attributes);
+        self.add(1, attributes);
     }
 
     /// With exactly the attributes it began with.
     pub(crate) fn finish(&self, attributes: &[KeyValue]) {
-        self.active.add(-1, attributes);
+        self.add(-1, attributes);
+    }
+
+    fn add(&self, change: i64, attributes: &[KeyValue]) {
+        #[cfg(feature = "bound-instruments")]
+        if self.bound.as_ref().is_some_and(|bound| bound.add(self, change, attributes)) {
+            return;
+        }
+        self.active.add(change, attributes);
     }
 
     pub(crate) fn record(&self, elapsed: Duration, sizes: BodySizes, attributes: &[KeyValue]) {
-        self.duration.record(elapsed.as_secs_f64(), attributes);
+        let seconds = elapsed.as_secs_f64();
+        #[cfg(feature = "bound-instruments")]
+        if self.bound.as_ref().is_some_and(|bound| bound.record(self, seconds, sizes, attributes)) {
+            return;
+        }
+        self.duration.record(seconds, attributes);
         if let Some(size) = sizes.request {
             self.request_size.record(size, attributes);
         }
