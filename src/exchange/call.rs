@@ -31,15 +31,21 @@ pub(crate) struct Refinement {
 }
 
 impl Call {
-    /// Runs the user's code with the context attached. If it unwinds, the exchange ends there: by
-    /// the time the future is dropped, a `CatchPanicLayer` further out may have ended the unwinding,
-    /// and the panic would look like a cancellation.
+    /// Runs the user's code with the context attached.
     pub(crate) fn run<T>(&mut self, inner: impl FnOnce() -> T) -> T {
-        let Some(context) = self.context() else { return inner() };
+        let context = self.context();
+        self.guarded(|| {
+            let _attached = context.map(Context::attach);
+            inner()
+        })
+    }
+
+    /// Runs the user's code. If it unwinds, the exchange ends there: by the time the future is
+    /// dropped, a `CatchPanicLayer` further out may have ended the unwinding, and the panic would look
+    /// like a cancellation.
+    fn guarded<T>(&mut self, inner: impl FnOnce() -> T) -> T {
         let mut guard = EndOnUnwind(Some(self));
-        let attached = context.attach();
         let output = inner();
-        drop(attached);
         guard.0 = None;
         output
     }
@@ -56,29 +62,30 @@ impl Call {
     /// Notes the head of the response, and wraps its body.
     pub(crate) fn answer<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut parts, body) = response.into_parts();
-        let (exact, ended) = self.run(|| (body.size_hint().exact(), body.is_end_stream()));
-        let call = match self {
-            Self::Recorded(mut exchange) => {
-                let more = exchange.answered(&mut parts, exact, ended);
-                if more { Self::Recorded(exchange) } else { Self::Ended }
+        let (exact, ended) = self.guarded(|| (body.size_hint().exact(), body.is_end_stream()));
+        let more = match &mut self {
+            Self::Recorded(exchange) => exchange.answered(&mut parts, exact, ended),
+            Self::Refined(Refinement { config, shared }) => {
+                observe_response(config, shared, &parts);
+                true
             }
-            Self::Refined(refinement) => {
-                observe_response(&refinement.config, &refinement.shared, &parts);
-                Self::Refined(refinement)
-            }
-            other => other,
+            Self::Passed(_) | Self::Ended => true,
         };
-        Response::from_parts(parts, ResponseBody::new(body, call))
+        if !more {
+            self = Self::Ended;
+        }
+        Response::from_parts(parts, ResponseBody::new(body, self))
     }
 
     pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
-        match std::mem::replace(self, Self::Ended) {
+        match self {
             Self::Recorded(exchange) => exchange.fail(error),
             Self::Refined(Refinement { config, shared }) if shared.is_recorded() => {
-                config.on_error.ask(|hook| hook(error, &SpanWriter::new(&shared)));
+                config.on_error.ask(|hook| hook(error, &SpanWriter::new(shared)));
             }
             Self::Refined(_) | Self::Passed(_) | Self::Ended => {}
         }
+        *self = Self::Ended;
     }
 
     pub(crate) fn received(&mut self, bytes: u64) {
@@ -88,9 +95,10 @@ impl Call {
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) {
-        if let Self::Recorded(exchange) = std::mem::replace(self, Self::Ended) {
-            exchange.end(outcome);
+        if let Self::Recorded(exchange) = self {
+            exchange.ends(outcome);
         }
+        *self = Self::Ended;
     }
 }
 

@@ -131,19 +131,20 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn end(mut self, outcome: Outcome) {
+    /// Notes how it ends; it is about to be dropped.
+    pub(crate) fn ends(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
     /// Ends with an error of the service (before a head) or of the body (after it).
-    pub(crate) fn fail<E: Display + 'static>(self, error: &E) {
+    pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
         let stage = if self.status.is_none() { Stage::Head } else { Stage::Body };
         if self.is_recorded() {
             self.config.on_error.ask(|hook| hook(error, &self.writer()));
         }
         let describe = self.config.error_descriptions;
         let failure = contain("an error's text", || classify(error, stage, describe));
-        self.end(Outcome::Failed(failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER))));
+        self.ends(Outcome::Failed(failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER))));
     }
 
     fn note_peer(&self, parts: &response::Parts) {

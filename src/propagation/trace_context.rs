@@ -154,23 +154,39 @@ impl TraceParent {
     }
 }
 
+/// The value of each byte that is a digit. A table costs a third of a `match` on 50 digits.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0xff;
+
 /// Lower-case hex of at most 32 digits.
 fn hex(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0, |value, digit| {
-        let digit = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(value << 4 | u128::from(digit))
-    })
+    let (high, low) = digits.split_at(digits.len().saturating_sub(16));
+    Some(u128::from(hex64(high)?) << 64 | u128::from(hex64(low)?))
+}
+
+fn hex64(digits: &[u8]) -> Option<u64> {
+    let mut odd = 0;
+    let value = digits.iter().fold(0, |value, byte| {
+        let digit = DIGITS[usize::from(*byte)];
+        odd |= digit;
+        value << 4 | u64::from(digit)
+    });
+    (odd != NO_DIGIT).then_some(value)
 }
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const LETTERS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
-        text.push(DIGITS[usize::from(byte >> 4)].into());
-        text.push(DIGITS[usize::from(byte & 15)].into());
+        text.push(LETTERS[usize::from(byte >> 4)].into());
+        text.push(LETTERS[usize::from(byte & 15)].into());
     }
 }
 

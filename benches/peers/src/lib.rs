@@ -21,7 +21,7 @@ pub fn run<F: FnOnce(u32) -> String>(start: impl FnOnce() -> F) {
     };
     let setting = Setting { mode: Mode::parse(mode), metrics: Metrics::parse(metrics) };
     let telemetry = telemetry::configure(subject, setting);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     if requests == "serve" {
         return runtime.block_on(loopback::serve(server::router(subject, setting)));
     }
