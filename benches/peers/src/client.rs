@@ -17,7 +17,6 @@ where
     let request = || plain_request("http://shop.example/users/7");
     match subject {
         "client-bare" => stopwatch.run(upstream(), request).await,
-        "client-floor" => stopwatch.run(crate::floor::Floor(upstream()), request).await,
         "client-otelhttp" => stopwatch.run(otelhttp::ClientLayer::new().layer(upstream()), request).await,
         "client-tower-otel" => {
             let traced = tower_otel::trace::HttpLayer::client(Level::INFO).layer(upstream());

@@ -123,8 +123,12 @@ macro_rules! pipeline {
                     global::set_meter_provider(meters.clone());
                 }
                 let shutdown = move || {
-                    tracers.map(|provider| provider.shutdown().expect("the spans are flushed"));
-                    meters.map(|provider| provider.shutdown().expect("the metrics are flushed"));
+                    if let Some(tracers) = tracers {
+                        tracers.shutdown().expect("the spans are flushed");
+                    }
+                    if let Some(meters) = meters {
+                        meters.shutdown().expect("the metrics are flushed");
+                    }
                 };
                 Telemetry { shutdown: Box::new(shutdown) }
             }
