@@ -516,16 +516,18 @@ async fn an_upgrade_ends_its_span_with_the_head_and_lets_the_bytes_through() {
     soon("the end", end).await.unwrap();
 }
 
+/// Accepts a CONNECT, and says something through the tunnel.
+async fn tunnel(mut request: Request<Incoming>) -> Response<Empty<Bytes>> {
+    tokio::spawn(async move {
+        let mut io = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
+        io.write_all(b"tunnelled").await.unwrap();
+    });
+    Response::new(Empty::new())
+}
+
 #[tokio::test]
 async fn a_tunnel_ends_its_span_with_the_head() {
     let telemetry = Telemetry::new();
-    let tunnel = |mut request: Request<Incoming>| {
-        tokio::spawn(async move {
-            let mut io = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
-            io.write_all(b"tunnelled").await.unwrap();
-        });
-        async { Response::new(Empty::<Bytes>::new()) }
-    };
     let address = serve_fn(telemetry.server(), tunnel).await;
     let answer = raw(address, "CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\n").await;
     assert!(answer.ends_with("tunnelled"), "{answer}");
@@ -543,13 +545,6 @@ async fn a_tunnel_ends_its_span_with_the_head() {
 #[tokio::test]
 async fn an_extended_connect_ends_its_span_with_the_head() {
     let telemetry = Telemetry::new();
-    let tunnel = |mut request: Request<Incoming>| {
-        tokio::spawn(async move {
-            let mut io = TokioIo::new(hyper::upgrade::on(&mut request).await.unwrap());
-            io.write_all(b"tunnelled").await.unwrap();
-        });
-        async { Response::new(Empty::<Bytes>::new()) }
-    };
     let address = serve_fn(telemetry.server(), tunnel).await;
     let mut sender = http2::<Empty<Bytes>>(address).await;
     // The server must have said that it knows the protocol before the client may ask for it.
