@@ -9,7 +9,7 @@ mod host;
 use std::net::{IpAddr, SocketAddr};
 
 use http::request::Parts;
-use http::{Extensions, HeaderMap, header};
+use http::{Extensions, HeaderValue};
 
 use crate::semconv::url::Scheme;
 pub(crate) use host::HostPort;
@@ -122,20 +122,20 @@ impl Origin {
     /// "`server.address`: [...] forwarded host if known, then `:authority`, then `Host`",
     /// "`client.address`: [...] the first hop if forwarded headers are available, the peer
     /// otherwise" (HTTP spans, notes 1 and 6), as far as the proxies are trusted.
-    pub(crate) fn of(parts: &Parts, peer: Option<IpAddr>, trusted: &TrustedProxies) -> Self {
+    pub(crate) fn of(
+        parts: &Parts,
+        host: Option<&HeaderValue>,
+        peer: Option<IpAddr>,
+        trusted: &TrustedProxies,
+    ) -> Self {
         let forwarded = forwarded::read(&parts.headers, peer, trusted);
         let authority = || parts.uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
         Self {
             client: forwarded.client.or(peer),
-            server: forwarded.server.or_else(authority).or_else(|| host_header(&parts.headers)),
+            server: forwarded.server.or_else(authority).or_else(|| HostPort::of(host)),
             scheme: forwarded.scheme.or_else(|| Scheme::parse(parts.uri.scheme_str()?)),
         }
     }
-}
-
-/// The `Host` header, if it names a host.
-pub(crate) fn host_header(headers: &HeaderMap) -> Option<HostPort> {
-    HostPort::parse(headers.get(header::HOST)?.to_str().ok()?)
 }
 
 #[cfg(test)]
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_authority_of_the_uri_beats_the_host_header() {
         let parts = parts("https://a.example:1/x", &[("host", "b.example")]);
-        let origin = Origin::of(&parts, None, &TrustedProxies::None);
+        let origin = Origin::of(&parts, parts.headers.get("host"), None, &TrustedProxies::None);
         assert_eq!(origin.server, HostPort::parse("a.example:1"));
         assert_eq!(origin.scheme, Some(Scheme::Https));
     }
@@ -165,7 +165,8 @@ mod tests {
             ("x-forwarded-for", "6.6.6.6"),
         ];
         let peer = IpAddr::from([192, 0, 2, 1]);
-        let origin = Origin::of(&parts("/", &headers), Some(peer), &TrustedProxies::None);
+        let parts = parts("/", &headers);
+        let origin = Origin::of(&parts, parts.headers.get("host"), Some(peer), &TrustedProxies::None);
         let expected = Origin { client: Some(peer), server: HostPort::parse("shop.example"), scheme: None };
         assert_eq!(origin, expected);
     }

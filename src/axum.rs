@@ -4,7 +4,6 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
 use http::Extensions;
@@ -13,11 +12,10 @@ use http::request::Parts;
 use crate::address::PeerAddr;
 use crate::exchange::ServerSpan;
 use crate::semconv::error::{Clue, Hint};
-use crate::semconv::intern;
 
 /// axum leaves `MatchedPath` out while the request is still on its way into a nested service.
-pub(crate) fn route(extensions: &Extensions) -> Option<Arc<str>> {
-    extensions.get::<MatchedPath>().map(|path| intern::text(path.as_str()))
+pub(crate) fn route(extensions: &Extensions) -> Option<&str> {
+    extensions.get::<MatchedPath>().map(MatchedPath::as_str)
 }
 
 pub(crate) fn peer(extensions: &Extensions) -> Option<PeerAddr> {

@@ -59,6 +59,7 @@ pub mod client;
 mod config;
 mod exchange;
 mod guest;
+mod headers;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
 mod metrics;

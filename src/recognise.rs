@@ -4,7 +4,6 @@
 use std::any::Any;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use http::Extensions;
 
@@ -12,7 +11,7 @@ use crate::address::PeerAddr;
 use crate::semconv::error::Clue;
 
 /// The route that a router has put into a request.
-pub(crate) fn route(extensions: &Extensions) -> Option<Arc<str>> {
+pub(crate) fn route(extensions: &Extensions) -> Option<&str> {
     #[cfg(feature = "axum")]
     return crate::axum::route(extensions);
     #[cfg(not(feature = "axum"))]

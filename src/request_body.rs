@@ -125,9 +125,13 @@ pub(crate) enum RequestBytes {
 }
 
 impl RequestBytes {
-    /// Takes out what the layer has put in: calls further in have bodies of their own.
-    pub(crate) fn take(parts: &mut http::request::Parts) -> Option<Self> {
+    /// Takes out what the layer has put in: calls further in have bodies of their own. Nothing unless it
+    /// is wanted.
+    pub(crate) fn take(parts: &mut http::request::Parts, wanted: bool) -> Option<Self> {
         let counted = parts.extensions.remove::<Counted>();
+        if !wanted {
+            return None;
+        }
         let announced = content_length(&parts.headers).map(Self::Announced);
         announced.or(counted.map(|counted| Self::Counted(counted.0)))
     }

@@ -3,6 +3,8 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use crate::semconv::intern;
 
 /// A host and, if one was written, a port.
@@ -14,8 +16,17 @@ pub(crate) struct HostPort {
 }
 
 impl HostPort {
+    /// What a `Host` header names.
+    pub(crate) fn of(header: Option<&HeaderValue>) -> Option<Self> {
+        Self::parse(header?.to_str().ok()?)
+    }
+
     /// Nothing for what names no host. A port that is none is left out, the host stays.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        intern::host(text, Self::parse_anew)
+    }
+
+    fn parse_anew(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.rsplit_once('@').map_or(text, |(_credentials, host)| host);
         let (host, port) = split(text)?;

@@ -5,15 +5,20 @@ use std::task::{Context as TaskContext, Poll};
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
-use opentelemetry::{Context, StringValue};
+use opentelemetry::Context;
 use tower_service::Service;
 
 use super::attempts::Attempts;
 use super::template::UrlTemplate;
-use crate::config::{Config, Observe};
-use crate::exchange::{Call, Exchange, ResponseBody, ResponseFuture, ServerSpan, Start};
+use crate::config::Config;
+use crate::exchange::{Call, Owner, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start};
+use crate::metrics::Labels;
 use crate::request_body::RequestBytes;
+use crate::semconv::attributes::StartAttributes;
 use crate::semconv::client::{self, Target};
+use crate::semconv::intern;
+use crate::semconv::method::SpanName;
+use crate::signals::Signals;
 
 /// What [`ClientLayer`](crate::ClientLayer) makes of a service.
 #[derive(Clone, Debug)]
@@ -54,7 +59,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
     let given = Given {
         resend_count: Attempts::take(&mut parts.extensions),
         template: UrlTemplate::take(&mut parts.extensions),
-        request_bytes: RequestBytes::take(parts),
+        request_bytes: RequestBytes::take(parts, config.body_size_metrics),
     };
     let parent = Context::current();
     // An exporter must never trace itself.
@@ -62,16 +67,17 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         return Call::Ended;
     }
     let observe = config.observe.ask(|observe| observe(parts)).unwrap_or_default();
-    if observe == Observe::Nothing {
+    let Some(signals) = Signals::of(config, observe) else {
         inject(config, &parent, parts);
         return Call::Ended;
-    }
-    let exchange = start(config, parts, observe, parent, given);
+    };
+    let owner = start(config, parts, signals, parent, given);
+    let exchange = owner.exchange();
     if exchange.is_recorded() {
-        config.on_request.ask(|hook| hook(parts, &exchange.writer()));
+        config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
     }
-    inject(config, &exchange.shared().cx, parts);
-    Call::Recorded(exchange)
+    inject(config, &exchange.cx, parts);
+    Call::Recorded(owner)
 }
 
 fn inject(config: &Config, cx: &Context, parts: &mut Parts) {
@@ -89,31 +95,34 @@ struct Given {
     request_bytes: Option<RequestBytes>,
 }
 
-fn start(config: &Arc<Config>, parts: &Parts, observe: Observe, parent: Context, given: Given) -> Exchange {
+fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Context, given: Given) -> Owner {
     let Given { resend_count, template, request_bytes } = given;
     let target = Target::of(parts, config.scheme);
-    let template_value = template.clone().map(StringValue::from);
     let method = config.known_methods.label(&parts.method);
-    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten().map(Arc::from);
-    let address = folded.or_else(|| target.host.clone()).map(StringValue::from);
+    let SpanName { name, target: template } = method.span_name(template.as_deref());
+    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
     let start = Start {
-        observe,
+        signals,
         parent,
         link: None,
-        method: parts.method.clone(),
-        method_label: method.clone(),
-        target: template,
-        metric_attributes: client::metric_base(&method, address, target.port, template_value.as_ref()),
-        request_bytes,
+        name,
+        method: &parts.method,
+        labels: Labels {
+            method: method.clone(),
+            address: folded.map(|address| intern::text(&address)).or_else(|| target.host.clone()),
+            port: Some(target.port),
+            template: template.clone(),
+            scheme: None,
+        },
         version: None,
+        route: None,
+        request_bytes,
     };
-    let sampling_relevant = || {
-        let keys = &config.sensitive_query_keys;
-        let mut attributes = client::sampling_relevant(parts, &method, &target, keys);
+    let sampling_relevant = |attributes: &mut StartAttributes| {
+        client::sampling_relevant(attributes, parts, &method, &target, &config.sensitive_query_keys);
         attributes.capture(config.request_headers.attributes(&parts.headers));
-        attributes
     };
-    Exchange::start(config, start, sampling_relevant, |detail| {
-        client::detail(detail, parts, &method, resend_count, template_value.as_ref());
+    Owner::start(config, start, sampling_relevant, |detail| {
+        client::detail(detail, parts, &method, resend_count, template);
     })
 }

@@ -7,15 +7,13 @@ use http::Response;
 use http_body::Body;
 use opentelemetry::Context;
 
-use super::late::Shared;
-use super::{Exchange, Outcome, ResponseBody, SpanWriter, observe_response};
+use super::{Exchange, Outcome, Owner, ResponseBody};
 use crate::config::Config;
 
 /// What a layer does with one call.
-#[expect(clippy::large_enum_variant, reason = "boxing it would cost each request an allocation")]
 pub(crate) enum Call {
     /// It is ours: recorded, and its context attached.
-    Recorded(Exchange),
+    Recorded(Owner),
     /// It is the outer layer's: this one only adds what it knows.
     Refined(Refinement),
     /// Nobody records it; the context is attached all the same.
@@ -27,7 +25,7 @@ pub(crate) enum Call {
 /// A layer inside of another one of the same request.
 pub(crate) struct Refinement {
     pub(crate) config: Arc<Config>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) exchange: Arc<Exchange>,
 }
 
 impl Call {
@@ -52,7 +50,7 @@ impl Call {
 
     fn context(&self) -> Option<Context> {
         match self {
-            Self::Recorded(exchange) => Some(exchange.shared.cx.clone()),
+            Self::Recorded(owner) => Some(owner.exchange().cx.clone()),
             Self::Passed(context) => Some(context.clone()),
             // The outer layer has attached it.
             Self::Refined(_) | Self::Ended => None,
@@ -64,9 +62,9 @@ impl Call {
         let (mut parts, body) = response.into_parts();
         let (exact, ended) = self.guarded(|| (body.size_hint().exact(), body.is_end_stream()));
         let more = match &mut self {
-            Self::Recorded(exchange) => exchange.answered(&mut parts, exact, ended),
-            Self::Refined(Refinement { config, shared }) => {
-                observe_response(config, shared, &parts);
+            Self::Recorded(owner) => owner.answered(&mut parts, exact, ended),
+            Self::Refined(Refinement { config, exchange }) => {
+                exchange.observe_response(config, &parts);
                 true
             }
             Self::Passed(_) | Self::Ended => true,
@@ -79,24 +77,22 @@ impl Call {
 
     pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
         match self {
-            Self::Recorded(exchange) => exchange.fail(error),
-            Self::Refined(Refinement { config, shared }) if shared.is_recorded() => {
-                config.on_error.ask(|hook| hook(error, &SpanWriter::new(shared)));
-            }
-            Self::Refined(_) | Self::Passed(_) | Self::Ended => {}
+            Self::Recorded(owner) => owner.fail(error),
+            Self::Refined(Refinement { config, exchange }) => exchange.observe_error(config, error),
+            Self::Passed(_) | Self::Ended => {}
         }
         *self = Self::Ended;
     }
 
     pub(crate) fn received(&mut self, bytes: u64) {
-        if let Self::Recorded(exchange) = self {
-            exchange.received(bytes);
+        if let Self::Recorded(owner) = self {
+            owner.received(bytes);
         }
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) {
-        if let Self::Recorded(exchange) = self {
-            exchange.ends(outcome);
+        if let Self::Recorded(owner) = self {
+            owner.outcome = outcome;
         }
         *self = Self::Ended;
     }

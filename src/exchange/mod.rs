@@ -1,9 +1,9 @@
 //! The life of one call, from its head to the end of its body.
 //!
-//! An [`Exchange`] owns a call in flight and moves with it: service, future, body. Its `Drop` is the
-//! only place that sets the status, records the metrics and ends the span, so that success, error,
-//! cancellation, a body read in part and a panic are one path. Everything before only notes what
-//! has been seen.
+//! An [`Exchange`] is a call in flight. Its [`Owner`] moves with the call: service, future, body. The
+//! owner's `Drop` is the only place that sets the status, records the metrics and ends the span, so that
+//! success, error, cancellation, a body read in part and a panic are one path. Everything before only
+//! notes what has been seen.
 
 mod body;
 mod call;
@@ -14,31 +14,31 @@ mod server_span;
 mod start;
 mod verdict;
 
+use std::fmt;
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version, response};
-use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, KeyValue};
 
 pub use body::ResponseBody;
 pub(crate) use call::{Call, Refinement};
 pub use future::ResponseFuture;
-pub(crate) use late::Shared;
+pub(crate) use late::Late;
 pub use server_span::{ServerSpan, SpanWriter};
 pub(crate) use start::Start;
 
 use crate::config::{Config, Side};
 use crate::guest::contain;
-use crate::metrics::Instruments;
+use crate::metrics::{Begun, Instruments, Labels};
 use crate::propagation::TraceParent;
 use crate::recognise;
 use crate::request_body::RequestBytes;
-use crate::semconv::attributes::StartAttributes;
+use crate::semconv::attributes::Given;
 use crate::semconv::body::{content_length, has_no_body, is_upgrade};
 use crate::semconv::error::{Failure, Stage, classify};
-use crate::semconv::method::MethodLabel;
 use crate::semconv::{NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT};
 
 /// How a call ended, or what it means if it is dropped now.
@@ -49,107 +49,76 @@ pub(crate) enum Outcome {
     /// The connection speaks another protocol now.
     Upgraded,
     /// The service, or the body, yielded an error.
-    Failed(Failure),
+    Failed(Box<Failure>),
     /// Somebody lost interest: the caller of a server, or the user of a client.
     Dropped,
     /// The service, or the body, unwound.
     Panicked,
 }
 
-/// One call in flight.
+/// One call in flight. Handles and inner layers share it with its owner.
 pub(crate) struct Exchange {
+    /// The context in which the inner service runs.
+    pub(crate) cx: Context,
     config: Arc<Config>,
-    shared: Arc<Shared>,
-    instruments: Option<Arc<Instruments>>,
+    instruments: Option<(Arc<Instruments>, Begun)>,
     start_time: SystemTime,
     started: Instant,
     /// Whether there is a span of ours that is to be filled. Without one the context's span is the
     /// caller's, which is not ours to end.
     records: bool,
-    start_attributes: StartAttributes,
-    method: http::Method,
-    method_label: MethodLabel,
-    metric_attributes: Vec<KeyValue>,
+    given: Given,
+    labels: Labels,
+    is_head: bool,
+    is_connect: bool,
     request_bytes: Option<RequestBytes>,
-    version: Option<Version>,
-    status: Option<StatusCode>,
-    /// The bytes of the body so far, unless it is not looked at.
-    received: Option<u64>,
-    /// What is still to come of a body whose length is known.
-    remaining: Option<u64>,
-    outcome: Outcome,
+    /// Nothing once the call has ended: whatever is said later has nobody to hear it.
+    late: Mutex<Option<Late>>,
 }
 
 impl Exchange {
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    pub(crate) fn writer(&self) -> SpanWriter<'_> {
-        SpanWriter::new(&self.shared)
-    }
-
+    /// Whether somebody would see what hooks and captures say.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.shared.is_recorded()
+        self.records || self.instruments.is_some()
     }
 
-    /// Notes the head of the response. Says whether there is a body to be seen.
-    pub(crate) fn answered(&mut self, parts: &mut response::Parts, exact: Option<u64>, ended: bool) -> bool {
-        self.status = Some(parts.status);
-        if self.config.side == Side::Client {
-            self.version = Some(parts.version);
-            self.note_peer(parts);
-        }
-        observe_response(&self.config, &self.shared, parts);
-        if self.config.server_timing {
-            self.write_server_timing(&mut parts.headers);
-        }
-        self.remaining = exact.or_else(|| content_length(&parts.headers));
-        if self.remaining == Some(0) {
-            self.outcome = Outcome::Complete;
-        }
-        if is_upgrade(self.method == http::Method::CONNECT, parts.status) {
-            self.outcome = Outcome::Upgraded;
-            return false;
-        }
-        let no_body = ended || has_no_body(self.method == http::Method::HEAD, parts.status);
-        if no_body || self.config.end_at_headers {
-            self.received = self.received.filter(|_| no_body);
-            self.outcome = Outcome::Complete;
-            return false;
-        }
-        true
+    pub(crate) fn is_live(&self) -> bool {
+        self.lock().is_some()
     }
 
-    /// Notes a piece of the body. The consumer may not poll again once the known length is met, so
-    /// from then on being dropped is the end and not an abort.
-    pub(crate) fn received(&mut self, bytes: u64) {
-        self.received = self.received.map(|received| received.saturating_add(bytes));
-        self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(bytes));
-        if self.remaining == Some(0) {
-            self.outcome = Outcome::Complete;
+    /// No foreign code may run in here: it could use the handle, and wait for itself.
+    pub(crate) fn say(&self, what: impl FnOnce(&mut Late)) {
+        if let Some(late) = self.lock().as_mut() {
+            what(late);
         }
     }
 
-    /// Notes how it ends; it is about to be dropped.
-    pub(crate) fn ends(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    fn lock(&self) -> MutexGuard<'_, Option<Late>> {
+        // Nothing that runs under the lock leaves the list half-written.
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends with an error of the service (before a head) or of the body (after it).
-    pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
-        let stage = if self.status.is_none() { Stage::Head } else { Stage::Body };
+    /// Runs the hooks and captures of one layer on a response.
+    fn observe_response(&self, config: &Config, parts: &response::Parts) {
+        if !self.is_recorded() {
+            return;
+        }
+        for attribute in config.response_headers.attributes(&parts.headers) {
+            self.say(|late| late.set_attribute(attribute));
+        }
+        config.on_response.ask(|hook| hook(parts, &SpanWriter::new(self)));
+    }
+
+    /// Runs the hook of one layer on an error.
+    fn observe_error<E: 'static>(&self, config: &Config, error: &E) {
         if self.is_recorded() {
-            self.config.on_error.ask(|hook| hook(error, &self.writer()));
+            config.on_error.ask(|hook| hook(error, &SpanWriter::new(self)));
         }
-        let describe = self.config.error_descriptions;
-        let failure = contain("an error's text", || classify(error, stage, describe));
-        self.ends(Outcome::Failed(failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER))));
     }
 
     fn note_peer(&self, parts: &response::Parts) {
         if let Some(peer) = recognise::response_peer(&parts.extensions) {
-            self.shared.say(|late| {
+            self.say(|late| {
                 late.set_attribute(KeyValue::new(NETWORK_PEER_ADDRESS, peer.ip().to_canonical().to_string()));
                 late.set_attribute(KeyValue::new(NETWORK_PEER_PORT, i64::from(peer.port())));
             });
@@ -158,7 +127,7 @@ impl Exchange {
 
     /// The `traceparent` metric of `Server-Timing`, by which a browser finds the trace of its page.
     fn write_server_timing(&self, headers: &mut HeaderMap) {
-        let span = self.shared.cx.span();
+        let span = self.cx.span();
         let context = span.span_context();
         if !context.is_valid() || context.is_remote() {
             return;
@@ -172,13 +141,81 @@ impl Exchange {
     }
 }
 
-/// Runs the hooks and captures of one layer on a response.
-fn observe_response(config: &Config, shared: &Shared, parts: &response::Parts) {
-    if !shared.is_recorded() {
-        return;
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("cx", &self.cx).finish_non_exhaustive()
     }
-    for attribute in config.response_headers.attributes(&parts.headers) {
-        shared.say(|late| late.set_attribute(attribute));
+}
+
+/// Who ends the exchange by going, with what it has seen of the response until then.
+///
+/// It is small: futures and bodies are moved from layer to layer, and with the whole exchange in each of
+/// them a sampled request would take a tenth more instructions.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    exchange: Arc<Exchange>,
+    version: Option<Version>,
+    status: Option<StatusCode>,
+    /// The bytes of the body so far, unless it is not looked at.
+    received: Option<u64>,
+    /// What is still to come of a body whose length is known.
+    remaining: Option<u64>,
+    outcome: Outcome,
+}
+
+impl Owner {
+    pub(crate) fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
     }
-    config.on_response.ask(|hook| hook(parts, &SpanWriter::new(shared)));
+
+    /// Notes the head of the response. Says whether there is a body to be seen.
+    fn answered(&mut self, parts: &mut response::Parts, exact: Option<u64>, ended: bool) -> bool {
+        let exchange = self.exchange.clone();
+        let config = &*exchange.config;
+        self.status = Some(parts.status);
+        if config.side == Side::Client {
+            self.version = Some(parts.version);
+            exchange.note_peer(parts);
+        }
+        exchange.observe_response(config, parts);
+        if config.server_timing {
+            exchange.write_server_timing(&mut parts.headers);
+        }
+        self.remaining = exact.or_else(|| content_length(&parts.headers));
+        if self.remaining == Some(0) {
+            self.outcome = Outcome::Complete;
+        }
+        if is_upgrade(exchange.is_connect, parts.status) {
+            self.outcome = Outcome::Upgraded;
+            return false;
+        }
+        let no_body = ended || has_no_body(exchange.is_head, parts.status);
+        if no_body || config.end_at_headers {
+            self.received = self.received.filter(|_| no_body);
+            self.outcome = Outcome::Complete;
+            return false;
+        }
+        true
+    }
+
+    /// Notes a piece of the body. The consumer may not poll again once the known length is met, so
+    /// from then on being dropped is the end and not an abort.
+    fn received(&mut self, bytes: u64) {
+        self.received = self.received.map(|received| received.saturating_add(bytes));
+        self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(bytes));
+        if self.remaining == Some(0) {
+            self.outcome = Outcome::Complete;
+        }
+    }
+
+    /// Ends with an error of the service (before a head) or of the body (after it).
+    fn fail<E: Display + 'static>(&mut self, error: &E) {
+        let stage = if self.status.is_none() { Stage::Head } else { Stage::Body };
+        let config = &self.exchange.config;
+        self.exchange.observe_error(config, error);
+        let describe = config.error_descriptions;
+        let failure = contain("an error's text", || classify(error, stage, describe));
+        let failure = failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER));
+        self.outcome = Outcome::Failed(Box::new(failure));
+    }
 }

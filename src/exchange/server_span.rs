@@ -4,7 +4,7 @@ use std::sync::Arc;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue, TraceId};
 
-use super::late::Shared;
+use super::Exchange;
 use crate::semconv::error::Failure;
 
 /// The server span of the request in flight, for whoever handles the request.
@@ -28,22 +28,22 @@ use crate::semconv::error::Failure;
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ServerSpan(Option<Arc<Shared>>);
+pub struct ServerSpan(Option<Arc<Exchange>>);
 
 impl ServerSpan {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self(Some(shared))
+    pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
+        Self(Some(exchange))
     }
 
     /// The exchange of this handle, if a layer further in should take part in it: it has not ended,
     /// and the caller runs inside its trace.
-    pub(crate) fn live(&self) -> Option<&Arc<Shared>> {
+    pub(crate) fn live(&self) -> Option<&Arc<Exchange>> {
         let trace_of = |cx: &Context| cx.span().span_context().trace_id();
-        let shared = self.0.as_ref()?;
-        let trace = trace_of(&shared.cx);
+        let exchange = self.0.as_ref()?;
+        let trace = trace_of(&exchange.cx);
         // Where nothing is traced there is only one trace.
         let inside = trace == TraceId::INVALID || Context::map_current(|current| trace_of(current) == trace);
-        (inside && shared.is_live()).then_some(shared)
+        (inside && exchange.is_live()).then_some(exchange)
     }
 
     /// Sets `http.route`, on the span and on the metrics, and with it the name of the span.
@@ -76,12 +76,12 @@ impl ServerSpan {
     /// such as in a spawned task. The current context, if no layer runs.
     #[must_use]
     pub fn context(&self) -> Context {
-        self.0.as_ref().map_or_else(Context::current, |shared| shared.cx.clone())
+        self.0.as_ref().map_or_else(Context::current, |exchange| exchange.cx.clone())
     }
 
     fn say(&self, what: impl FnOnce(&SpanWriter<'_>)) {
-        if let Some(shared) = &self.0 {
-            what(&SpanWriter::new(shared));
+        if let Some(exchange) = &self.0 {
+            what(&SpanWriter::new(exchange));
         }
     }
 }
@@ -90,11 +90,11 @@ impl ServerSpan {
 ///
 /// What is set here is written once, when the span ends; the last word wins.
 #[derive(Debug)]
-pub struct SpanWriter<'e>(&'e Shared);
+pub struct SpanWriter<'e>(&'e Exchange);
 
 impl<'e> SpanWriter<'e> {
-    pub(crate) fn new(shared: &'e Shared) -> Self {
-        Self(shared)
+    pub(crate) fn new(exchange: &'e Exchange) -> Self {
+        Self(exchange)
     }
 
     /// Sets an attribute of the span.

@@ -1,77 +1,77 @@
 //! How a call begins.
 
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
-use http::Version;
+use http::{Method, Version};
 use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::{Exchange, Outcome, Shared};
-use crate::config::{Config, Observe, Side};
+use super::{Exchange, Late, Outcome, Owner};
+use crate::config::{Config, Side};
 use crate::guest::contain;
-use crate::metrics::Instruments;
+use crate::metrics::{Begun, Instruments, Labels};
 use crate::request_body::RequestBytes;
 use crate::semconv::attributes::{Detail, StartAttributes};
-use crate::semconv::method::MethodLabel;
+use crate::signals::Signals;
 
 /// What is known when a call begins.
-pub(crate) struct Start {
-    pub(crate) observe: Observe,
+pub(crate) struct Start<'r> {
+    pub(crate) signals: Signals<'r>,
     pub(crate) parent: Context,
     pub(crate) link: Option<SpanContext>,
-    pub(crate) method: http::Method,
-    pub(crate) method_label: MethodLabel,
-    /// What makes the name of the span, behind the method: the route, or the template of the URL.
-    pub(crate) target: Option<Arc<str>>,
-    pub(crate) metric_attributes: Vec<KeyValue>,
-    pub(crate) request_bytes: Option<RequestBytes>,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) method: &'r Method,
+    pub(crate) labels: Labels,
     /// A server is told with the request which version is spoken, a client with the response.
     pub(crate) version: Option<Version>,
+    pub(crate) route: Option<Arc<str>>,
+    pub(crate) request_bytes: Option<RequestBytes>,
 }
 
-impl Exchange {
+impl Owner {
     /// Starts the span and the gauge. `sampling_relevant` is asked for when there is to be a span,
     /// `detail` when it records.
     pub(crate) fn start(
         config: &Arc<Config>,
-        start: Start,
-        sampling_relevant: impl FnOnce() -> StartAttributes,
+        start: Start<'_>,
+        sampling_relevant: impl FnOnce(&mut StartAttributes),
         detail: impl FnOnce(&mut Detail<'_>),
     ) -> Self {
-        let (start_time, started) = (SystemTime::now(), Instant::now());
+        let Start { signals, parent, link, name, method, labels, version, route, request_bytes } = start;
+        let start_time = SystemTime::now();
         let mut start_attributes = StartAttributes::default();
         let span = contain("a tracer", || {
-            if start.observe != Observe::All {
-                return None;
-            }
-            start_attributes = sampling_relevant();
-            let builder = builder(config.side, &start, start_time, start_attributes.take());
-            let mut span = config.tracer.start(builder, &start.parent)?;
+            let tracer = signals.tracer?;
+            sampling_relevant(&mut start_attributes);
+            let builder = builder(config.side, name, link, start_time, start_attributes.take());
+            let mut span = tracer.start(builder, &parent)?;
             if span.is_recording() {
                 detail(&mut Detail::new(&mut span, &mut start_attributes));
             }
             Some(span)
         });
-        let (cx, records) = enter(start.parent, span.flatten());
-        let instruments = contain("a meter", || begin(config, started, &start.metric_attributes));
-        let instruments = instruments.flatten();
-        let recorded = records || instruments.is_some();
-        let route = start.target.filter(|_| config.side == Side::Server);
-        Self {
+        let (cx, records) = enter(parent, span.flatten());
+        let instruments = signals.instruments.and_then(|instruments| begin(instruments, &labels));
+        let exchange = Exchange {
+            cx,
             config: config.clone(),
-            shared: Arc::new(Shared::new(cx, recorded, route)),
             instruments,
             start_time,
-            started,
+            started: signals.now,
             records,
-            start_attributes,
-            method: start.method,
-            method_label: start.method_label,
-            metric_attributes: start.metric_attributes,
-            request_bytes: start.request_bytes,
-            version: start.version,
+            given: start_attributes.given(),
+            labels,
+            is_head: method == Method::HEAD,
+            is_connect: method == Method::CONNECT,
+            request_bytes,
+            late: Mutex::new(Some(Late { route, ..Late::default() })),
+        };
+        Self {
+            exchange: Arc::new(exchange),
+            version,
             status: None,
             received: Some(0),
             remaining: None,
@@ -90,20 +90,24 @@ fn enter(parent: Context, span: Option<BoxedSpan>) -> (Context, bool) {
     }
 }
 
-fn begin(config: &Config, now: Instant, attributes: &[KeyValue]) -> Option<Arc<Instruments>> {
-    let instruments = config.metrics.then(|| config.meters.instruments(config, now))?;
-    instruments.begin(attributes);
-    Some(instruments)
+fn begin(instruments: Arc<Instruments>, labels: &Labels) -> Option<(Arc<Instruments>, Begun)> {
+    let begun = contain("a meter", || instruments.begin(labels))?;
+    Some((instruments, begun))
 }
 
-fn builder(side: Side, start: &Start, start_time: SystemTime, attributes: Vec<KeyValue>) -> SpanBuilder {
-    let mut builder = SpanBuilder::from_name(start.method_label.span_name(start.target.as_deref()))
-        .with_kind(match side {
-            Side::Server => SpanKind::Server,
-            Side::Client => SpanKind::Client,
-        })
-        .with_start_time(start_time);
+fn builder(
+    side: Side,
+    name: Cow<'static, str>,
+    link: Option<SpanContext>,
+    start_time: SystemTime,
+    attributes: Vec<KeyValue>,
+) -> SpanBuilder {
+    let kind = match side {
+        Side::Server => SpanKind::Server,
+        Side::Client => SpanKind::Client,
+    };
+    let mut builder = SpanBuilder::from_name(name).with_kind(kind).with_start_time(start_time);
     builder.attributes = Some(attributes);
-    builder.links = start.link.clone().map(|link| vec![Link::with_context(link)]);
+    builder.links = link.map(|link| vec![Link::with_context(link)]);
     builder
 }

@@ -28,7 +28,7 @@ pub(super) fn of(
     };
     let happened = match outcome {
         Outcome::Panicked => return Some(Failure::named(PANIC)),
-        Outcome::Failed(failure) => Some(failure.clone()),
+        Outcome::Failed(failure) => Some(Failure::clone(failure)),
         // A client may lose interest at any time; it takes a server to be left in the lurch.
         Outcome::Dropped if config.side == Side::Server && config.cancellation => {
             Some(Failure::named(CANCELLED))
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn the_table_of_endings() {
         use Outcome::{Complete, Dropped, Failed, Panicked, Upgraded};
-        let failed = Failed(Failure::named("reset"));
+        let failed = Failed(Box::new(Failure::named("reset")));
         for (side, outcome, status, said, expected) in [
             (Side::Server, &Complete, Some(200), None, None),
             (Side::Server, &Complete, Some(404), None, None),

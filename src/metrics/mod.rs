@@ -2,13 +2,18 @@
 
 #[cfg(feature = "bound-instruments")]
 mod bound;
+mod labels;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+use opentelemetry::{Context, KeyValue};
+
+pub(crate) use labels::{EndLabels, Labels};
 
 use crate::config::Side;
+use crate::guest::contain;
 
 /// "This metric SHOULD be specified with `ExplicitBucketBoundaries` of [...]": HTTP metrics.
 const DURATION_BOUNDARIES: [f64; 14] =
@@ -83,35 +88,73 @@ impl Instruments {
         }
     }
 
-    pub(crate) fn begin(&self, attributes: &[KeyValue]) {
-        self.add(1, attributes);
-    }
-
-    /// With exactly the attributes it began with.
-    pub(crate) fn finish(&self, attributes: &[KeyValue]) {
-        self.add(-1, attributes);
-    }
-
-    fn add(&self, change: i64, attributes: &[KeyValue]) {
+    pub(crate) fn begin(&self, labels: &Labels) -> Begun {
         #[cfg(feature = "bound-instruments")]
-        if self.bound.as_ref().is_some_and(|bound| bound.add(self, change, attributes)) {
-            return;
+        if let Some(place) = self.bound.as_ref().and_then(|bound| bound.begin(self, labels)) {
+            return Begun { place: Some(place) };
         }
-        self.active.add(change, attributes);
+        with_attributes(labels, &EndLabels::default(), |attributes| self.active.add(1, attributes));
+        Begun::default()
     }
 
-    pub(crate) fn record(&self, elapsed: Duration, sizes: BodySizes, attributes: &[KeyValue]) {
+    /// With exactly the labels it began with.
+    pub(crate) fn finish(&self, begun: Begun, labels: &Labels) {
+        #[cfg(feature = "bound-instruments")]
+        if let (Some(bound), Some(place)) = (&self.bound, begun.place) {
+            return bound.finish(place);
+        }
+        #[cfg(not(feature = "bound-instruments"))]
+        let Begun {} = begun;
+        with_attributes(labels, &EndLabels::default(), |attributes| self.active.add(-1, attributes));
+    }
+
+    /// In the context of the call, for exemplars. Those that are bound make none.
+    pub(crate) fn record(
+        &self,
+        cx: &Context,
+        elapsed: Duration,
+        sizes: BodySizes,
+        labels: &Labels,
+        end: &EndLabels,
+    ) {
         let seconds = elapsed.as_secs_f64();
         #[cfg(feature = "bound-instruments")]
-        if self.bound.as_ref().is_some_and(|bound| bound.record(self, seconds, sizes, attributes)) {
+        if self.bound.as_ref().is_some_and(|bound| bound.record(self, seconds, sizes, (labels, end))) {
             return;
         }
-        self.duration.record(seconds, attributes);
-        if let Some(size) = sizes.request {
-            self.request_size.record(size, attributes);
-        }
-        if let Some(size) = sizes.response {
-            self.response_size.record(size, attributes);
-        }
+        // A thread that is ending has no current context.
+        let _current = contain("the context", || cx.clone().attach());
+        with_attributes(labels, end, |attributes| {
+            self.duration.record(seconds, attributes);
+            if let Some(size) = sizes.request {
+                self.request_size.record(size, attributes);
+            }
+            if let Some(size) = sizes.response {
+                self.response_size.record(size, attributes);
+            }
+        });
     }
+}
+
+/// How the gauge was counted up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Begun {
+    #[cfg(feature = "bound-instruments")]
+    place: Option<bound::Place>,
+}
+
+thread_local! {
+    /// The list is kept from call to call, which saves an allocation each time.
+    static ATTRIBUTES: RefCell<Vec<KeyValue>> = const { RefCell::new(Vec::new()) };
+}
+
+fn with_attributes(labels: &Labels, end: &EndLabels, record: impl FnOnce(&[KeyValue])) {
+    // Not borrowed while foreign code runs, which may come back here.
+    let kept = ATTRIBUTES.try_with(|kept| kept.try_borrow_mut().map(|mut kept| std::mem::take(&mut *kept)));
+    let mut list = kept.ok().and_then(Result::ok).unwrap_or_default();
+    labels.write(&mut list);
+    end.write(&mut list);
+    record(&list);
+    list.clear();
+    let _ = ATTRIBUTES.try_with(|kept| kept.replace(list));
 }

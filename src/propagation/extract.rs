@@ -55,10 +55,6 @@ impl<'h> HeaderExtractor<'h> {
         lines.next().is_none().then(|| line.to_str().ok())?
     }
 
-    pub(super) fn traceparent(&self) -> Option<TraceParent> {
-        TraceParent::parse(self.traceparent_line()?)
-    }
-
     /// A line that is not visible ASCII has no member that is well-formed, so all of it is dropped.
     pub(super) fn tracestate(&self) -> Option<&str> {
         let joined = || {
@@ -82,7 +78,7 @@ impl<'h> HeaderExtractor<'h> {
 impl Extractor for HeaderExtractor<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         if key.eq_ignore_ascii_case(TRACEPARENT) {
-            self.traceparent_line().filter(|line| TraceParent::parse(line).is_some())
+            self.traceparent_line().filter(|line| TraceParent::parse(line.as_bytes()).is_some())
         } else if key.eq_ignore_ascii_case(TRACESTATE) {
             self.tracestate()
         } else if key.eq_ignore_ascii_case(baggage::BAGGAGE) {

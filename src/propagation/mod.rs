@@ -26,8 +26,10 @@ pub use extract::HeaderExtractor;
 pub use inject::HeaderInjector;
 pub use trace_context::TraceContext;
 pub(crate) use trace_context::TraceParent;
+pub(crate) use w3c::{BAGGAGE, TRACEPARENT, TRACESTATE};
 
 use crate::guest::contain;
+use crate::headers::Found;
 
 /// Where a layer takes its propagator from.
 #[derive(Clone, Debug, Default)]
@@ -38,11 +40,10 @@ pub(crate) enum Propagation {
 }
 
 impl Propagation {
-    pub(crate) fn extract(&self, cx: &Context, headers: &HeaderMap) -> Context {
-        let extractor = HeaderExtractor::new(headers);
+    pub(crate) fn extract(&self, cx: &Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
         let extract = |foreign: Option<&dyn TextMapPropagator>| match foreign {
-            Some(propagator) => propagator.extract_with_context(cx, &extractor),
-            None => w3c::extract(cx, &extractor),
+            Some(propagator) => propagator.extract_with_context(cx, &HeaderExtractor::new(headers)),
+            None => w3c::extract(cx, headers, found),
         };
         contain("a propagator", || self.with(extract)).unwrap_or_else(|| cx.clone())
     }

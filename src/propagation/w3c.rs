@@ -6,19 +6,24 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 
+use super::baggage;
 use super::extract::HeaderExtractor;
-use super::{baggage, trace_context};
+use super::trace_context::{self, TraceParent};
+use crate::headers::Found;
 
-pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(trace_context::TRACEPARENT);
-pub(super) static TRACESTATE: HeaderName = HeaderName::from_static(trace_context::TRACESTATE);
-pub(super) static BAGGAGE: HeaderName = HeaderName::from_static(baggage::BAGGAGE);
+pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static(trace_context::TRACEPARENT);
+pub(crate) static TRACESTATE: HeaderName = HeaderName::from_static(trace_context::TRACESTATE);
+pub(crate) static BAGGAGE: HeaderName = HeaderName::from_static(baggage::BAGGAGE);
 
-pub(super) fn extract(cx: &Context, headers: &HeaderExtractor<'_>) -> Context {
-    let cx = match headers.traceparent() {
-        Some(parent) => trace_context::remote(cx, parent, headers.tracestate()),
+pub(super) fn extract(cx: &Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
+    let parent = found.traceparent.and_then(|line| TraceParent::parse(line.as_bytes()));
+    let lists = HeaderExtractor::new(headers);
+    let cx = match parent {
+        Some(parent) if found.has_tracestate => trace_context::remote(cx, parent, lists.tracestate()),
+        Some(parent) => trace_context::remote(cx, parent, None),
         None => cx.clone(),
     };
-    match headers.baggage() {
+    match found.has_baggage.then(|| lists.baggage()).flatten() {
         Some(members) => baggage::add(&cx, members),
         None => cx,
     }

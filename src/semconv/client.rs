@@ -3,17 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use http::header;
 use http::request::Parts;
-use opentelemetry::{KeyValue, StringValue};
 
-use super::attributes::{Detail, StartAttributes};
+use super::attributes::{Detail, StartAttributes, StartKey};
 use super::method::MethodLabel;
 use super::url::{self, Scheme};
-use super::{
-    HTTP_REQUEST_METHOD, HTTP_REQUEST_METHOD_ORIGINAL, HTTP_REQUEST_RESEND_COUNT, SERVER_ADDRESS,
-    SERVER_PORT, URL_FULL, URL_TEMPLATE,
-};
-use crate::address::{HostPort, host_header};
+use crate::address::HostPort;
 
 /// Where an outgoing request goes.
 #[derive(Debug)]
@@ -31,7 +27,7 @@ impl Target {
         let scheme = parts.uri.scheme_str().and_then(Scheme::parse);
         let scheme = scheme.or(default_scheme).unwrap_or(Scheme::Http);
         let authority = parts.uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
-        let (host, port) = match authority.or_else(|| host_header(&parts.headers)) {
+        let (host, port) = match authority.or_else(|| HostPort::of(parts.headers.get(header::HOST))) {
             Some(HostPort { host, port }) => (Some(host), port),
             None => (None, None),
         };
@@ -42,17 +38,17 @@ impl Target {
 /// "The following attributes can be important for making sampling decisions and SHOULD be provided
 /// at span creation time (if provided at all)": HTTP spans, client.
 pub(crate) fn sampling_relevant(
+    attributes: &mut StartAttributes,
     parts: &Parts,
     method: &MethodLabel,
     target: &Target,
     sensitive_keys: &[Cow<'static, str>],
-) -> StartAttributes {
-    let mut attributes = StartAttributes::with_capacity(12);
-    attributes.push(HTTP_REQUEST_METHOD, method.value());
-    attributes.push_some(SERVER_ADDRESS, target.host.clone());
-    attributes.push(SERVER_PORT, i64::from(target.port));
-    attributes.push(URL_FULL, full_url(parts, target.scheme, sensitive_keys));
-    attributes
+) {
+    attributes.reserve(12);
+    attributes.push(StartKey::Method, method.value());
+    attributes.push_some(StartKey::ServerAddress, target.host.clone());
+    attributes.push(StartKey::ServerPort, i64::from(target.port));
+    attributes.push(StartKey::UrlFull, full_url(parts, target.scheme, sensitive_keys));
 }
 
 /// What no sampler needs.
@@ -61,30 +57,15 @@ pub(crate) fn detail(
     parts: &Parts,
     method: &MethodLabel,
     resend_count: Option<u32>,
-    template: Option<&StringValue>,
+    template: Option<Arc<str>>,
 ) {
-    detail.set(HTTP_REQUEST_METHOD_ORIGINAL, method.original(&parts.method));
-    detail.set(HTTP_REQUEST_RESEND_COUNT, resend_count.map(i64::from));
-    detail.set(URL_TEMPLATE, template.cloned());
-}
-
-/// `http.client.active_requests` has these, all other metrics have them too.
-pub(crate) fn metric_base(
-    method: &MethodLabel,
-    address: Option<StringValue>,
-    port: u16,
-    template: Option<&StringValue>,
-) -> Vec<KeyValue> {
-    let mut attributes = Vec::with_capacity(7);
-    attributes.push(KeyValue::new(HTTP_REQUEST_METHOD, method.value()));
-    attributes.extend(address.map(|address| KeyValue::new(SERVER_ADDRESS, address)));
-    attributes.push(KeyValue::new(SERVER_PORT, i64::from(port)));
-    attributes.extend(template.map(|template| KeyValue::new(URL_TEMPLATE, template.clone())));
-    attributes
+    detail.set(StartKey::MethodOriginal, method.original(&parts.method));
+    detail.set(StartKey::ResendCount, resend_count.map(i64::from));
+    detail.set(StartKey::UrlTemplate, template);
 }
 
 fn full_url(parts: &Parts, scheme: Scheme, sensitive_keys: &[Cow<'static, str>]) -> String {
-    let host = || parts.headers.get(http::header::HOST)?.to_str().ok();
+    let host = || parts.headers.get(header::HOST)?.to_str().ok();
     let authority = parts.uri.authority().map(http::uri::Authority::as_str).or_else(host);
     let scheme = parts.uri.scheme_str().unwrap_or(scheme.as_str());
     url::full(scheme, authority, &parts.uri, sensitive_keys)

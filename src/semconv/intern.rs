@@ -1,73 +1,127 @@
-//! Texts that many requests share: routes, hosts, user agents, and the names of spans.
+//! Texts that many requests share: routes, hosts, paths, user agents, and the names of spans.
 //!
-//! Each thread has tables of its own, so that no request waits for another. A table has a fixed number
-//! of places and never grows, whatever is sent. A text that finds its place taken takes it over, so
+//! Without the tables each text would be an allocation of each request. Each thread has tables of its own,
+//! so that no request waits for another. A table has a fixed number of places and never grows, whatever
+//! is sent. A text that finds its place taken takes it over, so
 //! that what is common finds its way back in; a name leaves it, since it can never be freed.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::LocalKey;
 
-/// The places of a thread's table of texts, and of that of names.
+use crate::address::HostPort;
+
+/// The places of each of a thread's tables.
 const PLACES: usize = 256;
-/// Longer ones are not kept, so that a table is at most 64 KiB large.
+/// Longer ones are not kept, so that the texts of a table are at most 64 KiB.
 const MAX_LENGTH: usize = 256;
 /// How many names the process keeps for ever. A program with more allocates for the others.
 const MAX_NAMES: usize = 4_096;
 
+type Table<T> = RefCell<Vec<Option<T>>>;
+
 thread_local! {
-    static TEXTS: RefCell<Vec<Option<Arc<str>>>> = RefCell::new(vec![None; PLACES]);
-    static NAMES: RefCell<Vec<Option<(&'static str, usize)>>> = RefCell::new(vec![None; PLACES]);
+    static TEXTS: Table<Arc<str>> = RefCell::new(vec![None; PLACES]);
+    /// Apart, since there may be so many that nothing else would find its place.
+    static PATHS: Table<Arc<str>> = RefCell::new(vec![None; PLACES]);
+    static HOSTS: Table<(Arc<str>, Option<HostPort>)> = RefCell::new(vec![None; PLACES]);
+    static NAMES: Table<Name> = RefCell::new(vec![None; PLACES]);
 }
 
 static KEPT_NAMES: AtomicUsize = AtomicUsize::new(0);
 
-/// The text, without allocating it anew for each request.
-pub(crate) fn text(text: &str) -> Arc<str> {
-    if text.len() > MAX_LENGTH {
-        return Arc::from(text);
-    }
-    let shared = TEXTS.try_with(|texts| {
-        let place = &mut texts.borrow_mut()[place(hash(FIRST, text))];
-        match place {
-            Some(known) if **known == *text => known.clone(),
-            _ => place.insert(Arc::from(text)).clone(),
-        }
-    });
-    // A thread that is ending has no table any more.
-    shared.unwrap_or_else(|_| Arc::from(text))
+/// Runs with the place of a thread's table in which the text belongs. Nothing if the text is too long,
+/// or if the thread is ending and has no table any more.
+fn in_place<T: 'static, R>(
+    table: &'static LocalKey<Table<T>>,
+    length: usize,
+    hash: u64,
+    run: impl FnOnce(&mut Option<T>) -> R,
+) -> Option<R> {
+    let in_table = |table: &Table<T>| run(&mut table.borrow_mut()[place(hash)]);
+    (length <= MAX_LENGTH).then(|| table.try_with(in_table).ok())?
 }
 
-/// `{method} {target}`. A name must be static or owned, so those that are kept are never freed.
-pub(crate) fn name(method: &str, target: &str) -> Cow<'static, str> {
-    let owned = || [method, " ", target].concat();
-    if method.len() + target.len() > MAX_LENGTH {
-        return Cow::Owned(owned());
-    }
-    let known = NAMES.try_with(|names| {
-        let place = &mut names.borrow_mut()[place(hash(hash(FIRST, method), target))];
-        match place {
-            Some((name, split)) => {
-                (name[..*split] == *method && name[*split + 1..] == *target).then_some(*name)
-            }
-            None if KEPT_NAMES.fetch_add(1, Ordering::Relaxed) < MAX_NAMES => {
-                Some(place.insert((Box::leak(owned().into_boxed_str()), method.len())).0)
-            }
-            None => None,
-        }
+/// The text, without allocating it anew for each request.
+pub(crate) fn text(text: &str) -> Arc<str> {
+    shared(&TEXTS, text.as_bytes(), || Arc::from(text))
+}
+
+/// The same for the path of a request.
+pub(crate) fn path(path: &str) -> Arc<str> {
+    shared(&PATHS, path.as_bytes(), || Arc::from(path))
+}
+
+/// The value of a header, what is not UTF-8 in it replaced.
+pub(crate) fn lossy(value: &[u8]) -> Arc<str> {
+    shared(&TEXTS, value, || Arc::from(String::from_utf8_lossy(value)))
+}
+
+fn shared(table: &'static LocalKey<Table<Arc<str>>>, text: &[u8], make: impl Fn() -> Arc<str>) -> Arc<str> {
+    let shared = in_place(table, text.len(), hash(FIRST, text), |place| match place {
+        Some(known) if *known.as_bytes() == *text => known.clone(),
+        _ => place.insert(make()).clone(),
     });
-    known.ok().flatten().map_or_else(|| Cow::Owned(owned()), Cow::Borrowed)
+    shared.unwrap_or_else(make)
+}
+
+/// What `parse` makes of a host, which is kept: parsing it each time would cost a sampled request
+/// three hundredths more.
+pub(crate) fn host(text: &str, parse: impl Fn(&str) -> Option<HostPort>) -> Option<HostPort> {
+    let shared = in_place(&HOSTS, text.len(), hash(FIRST, text.as_bytes()), |place| match place {
+        Some((known, host)) if **known == *text => host.clone(),
+        _ => place.insert((Arc::from(text), parse(text))).1.clone(),
+    });
+    shared.unwrap_or_else(|| parse(text))
+}
+
+/// A name of spans, and the target that is its second part.
+#[derive(Clone)]
+struct Name {
+    name: &'static str,
+    target: Arc<str>,
+}
+
+/// `{method} {target}`, and the target. A name must be static or owned, so those that are kept are never
+/// freed.
+pub(crate) fn name(method: &str, target: &str) -> (Cow<'static, str>, Arc<str>) {
+    let owned = || [method, " ", target].concat();
+    let is = |known: &Name| {
+        known.target.len() + method.len() + 1 == known.name.len()
+            && *known.target == *target
+            && known.name.starts_with(method)
+    };
+    let known = in_place(
+        &NAMES,
+        method.len() + target.len(),
+        hash(hash(FIRST, method.as_bytes()), target.as_bytes()),
+        |place| {
+            if place.is_none() && KEPT_NAMES.fetch_add(1, Ordering::Relaxed) < MAX_NAMES {
+                *place = Some(Name { name: Box::leak(owned().into_boxed_str()), target: Arc::from(target) });
+            }
+            place
+                .as_ref()
+                .filter(|known| is(known))
+                .map(|known| (Cow::Borrowed(known.name), known.target.clone()))
+        },
+    );
+    known.flatten().unwrap_or_else(|| (Cow::Owned(owned()), text(target)))
 }
 
 /// Where a hash begins.
 pub(crate) const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Good enough to spread texts over places; who makes them collide only makes them allocate.
-pub(crate) fn hash(seed: u64, text: &str) -> u64 {
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    let hash = words.iter().fold(seed, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    mix(rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte))), text.len() as u64)
+pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    let seed = mix(seed, bytes.len() as u64);
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return mix(seed, bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    };
+    let (words, _rest) = bytes.as_chunks::<8>();
+    // The last word overlaps the one before it, or is that one.
+    words.iter().chain([last]).fold(seed, |hash, word| mix(hash, u64::from_le_bytes(*word)))
 }
 
 pub(crate) fn mix(hash: u64, word: u64) -> u64 {
@@ -93,10 +147,12 @@ mod tests {
 
     #[test]
     fn a_name_is_kept() {
-        assert!(matches!(name("GET", "/users/{id}"), Cow::Borrowed("GET /users/{id}")));
-        assert_eq!(name("GE", "T /users/{id}"), "GE T /users/{id}");
-        let long = "x".repeat(MAX_LENGTH);
-        assert_eq!(name("GET", &long), format!("GET {long}"));
+        let (kept, target) = name("GET", "/users/{id}");
+        assert!(matches!(kept, Cow::Borrowed("GET /users/{id}")));
+        assert!(Arc::ptr_eq(&target, &name("GET", "/users/{id}").1));
+        for (method, target) in [("GE", "T /users/{id}"), ("GET", &*"x".repeat(MAX_LENGTH)), ("", "")] {
+            assert_eq!(name(method, target), (Cow::Owned(format!("{method} {target}")), Arc::from(target)));
+        }
     }
 
     #[test]
@@ -104,9 +160,13 @@ mod tests {
         for number in 0..4 * PLACES {
             let number = number.to_string();
             assert_eq!(*text(&number), *number);
-            assert_eq!(name("GET", &number), format!("GET {number}"));
+            assert_eq!(name("GET", &number).0, format!("GET {number}"));
+            let host = host(&number, |text| Some(HostPort { host: text.into(), port: None }));
+            assert_eq!(host.map(|host| host.host), Some(number.into()));
         }
         assert_eq!(TEXTS.with_borrow(Vec::len), PLACES);
+        assert_eq!(HOSTS.with_borrow(Vec::len), PLACES);
+        assert_eq!(NAMES.with_borrow(Vec::len), PLACES);
         assert!(TEXTS.with_borrow(|texts| texts.iter().flatten().count() > PLACES / 2), "they spread");
     }
 }

@@ -1,6 +1,7 @@
 //! `http.request.method`, `http.request.method_original` and the names of spans.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::Method;
 use opentelemetry::StringValue;
@@ -20,7 +21,7 @@ pub(crate) struct KnownMethods(Vec<StringValue>);
 
 impl KnownMethods {
     pub(crate) fn new(methods: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let owned = |method: &str| StringValue::from(std::sync::Arc::<str>::from(method));
+        let owned = |method: &str| StringValue::from(Arc::<str>::from(method));
         Self(methods.into_iter().map(|method| owned(method.as_ref().trim())).collect())
     }
 
@@ -45,10 +46,14 @@ impl KnownMethods {
 }
 
 /// A method as it may be shown: itself when it is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct MethodLabel(Option<StringValue>);
 
 impl MethodLabel {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or(OTHER, StringValue::as_str)
+    }
+
     /// The value of `http.request.method`.
     pub(crate) fn value(&self) -> StringValue {
         self.0.clone().unwrap_or_else(|| StringValue::from(OTHER))
@@ -64,16 +69,23 @@ impl MethodLabel {
     /// `{method}`. [...] `{method}` MUST be `{http.request.method}` if the method represents the
     /// original method known to the instrumentation. In other cases [...] `{method}` MUST be
     /// `HTTP`."
-    pub(crate) fn span_name(&self, target: Option<&str>) -> Cow<'static, str> {
+    pub(crate) fn span_name(&self, target: Option<&str>) -> SpanName {
         let method = self.0.as_ref().map_or("HTTP", StringValue::as_str);
-        match target {
-            Some(target) => intern::name(method, target),
-            None => STANDARD
-                .iter()
-                .find(|standard| **standard == method)
-                .map_or_else(|| Cow::Owned(method.to_owned()), |method| Cow::Borrowed(*method)),
+        if let Some(target) = target {
+            let (name, target) = intern::name(method, target);
+            return SpanName { name, target: Some(target) };
         }
+        let standard = STANDARD.iter().find(|standard| **standard == method);
+        let name = standard.map_or_else(|| Cow::Owned(method.to_owned()), |method| Cow::Borrowed(*method));
+        SpanName { name, target: None }
     }
+}
+
+/// The name of a span, and the route or template that is in it.
+#[derive(Debug)]
+pub(crate) struct SpanName {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) target: Option<Arc<str>>,
 }
 
 #[cfg(test)]
@@ -97,16 +109,16 @@ mod tests {
             let label = known.label(&method);
             assert_eq!(label.value().as_str(), value);
             assert_eq!(label.original(&method).as_ref().map(StringValue::as_str), original);
-            assert_eq!(label.span_name(Some("/x")), name);
+            assert_eq!(label.span_name(Some("/x")).name, name);
         }
     }
 
     #[test]
     fn without_a_target_the_name_is_the_method() {
         let known = KnownMethods::new(["FOO", "GET"]);
-        assert_eq!(known.label(&Method::GET).span_name(None), "GET");
-        assert_eq!(known.label(&Method::from_bytes(b"FOO").unwrap()).span_name(None), "FOO");
-        assert_eq!(known.label(&Method::PUT).span_name(None), "HTTP");
+        assert_eq!(known.label(&Method::GET).span_name(None).name, "GET");
+        assert_eq!(known.label(&Method::from_bytes(b"FOO").unwrap()).span_name(None).name, "FOO");
+        assert_eq!(known.label(&Method::PUT).span_name(None).name, "HTTP");
     }
 
     #[test]

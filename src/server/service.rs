@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -10,13 +11,19 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tower_service::Service;
 
 use crate::address::{Origin, PeerAddr};
-use crate::config::{Config, Observe};
-use crate::exchange::{Call, Exchange, Refinement, ResponseBody, ResponseFuture, ServerSpan, Shared, Start};
+use crate::config::Config;
+use crate::exchange::{
+    Call, Exchange, Owner, Refinement, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start,
+};
+use crate::headers::Found;
+use crate::metrics::Labels;
 use crate::recognise;
 use crate::request_body::RequestBytes;
-use crate::semconv::intern;
-use crate::semconv::server;
+use crate::semconv::attributes::StartAttributes;
+use crate::semconv::method::SpanName;
 use crate::semconv::url::Scheme;
+use crate::semconv::{intern, server};
+use crate::signals::Signals;
 
 /// What [`ServerLayer`](crate::ServerLayer) makes of a service.
 #[derive(Clone, Debug)]
@@ -51,28 +58,33 @@ where
 }
 
 fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
-    let request_bytes = RequestBytes::take(parts);
+    let request_bytes = RequestBytes::take(parts, config.body_size_metrics);
     if let Some(outer) = parts.extensions.get::<ServerSpan>().and_then(ServerSpan::live).cloned() {
         refine(config, parts, &outer);
-        return Call::Refined(Refinement { config: config.clone(), shared: outer });
+        return Call::Refined(Refinement { config: config.clone(), exchange: outer });
     }
     let observe = config.observe.ask(|observe| observe(parts)).unwrap_or_default();
-    let (parent, link) = parent(config, parts);
-    if observe == Observe::Nothing {
+    let found = Found::of(&parts.headers);
+    let (parent, link) = parent(config, parts, &found);
+    let Some(signals) = Signals::of(config, observe) else {
+        // A handler that asks for the handle shall find it, whatever is configured.
+        parts.extensions.insert(ServerSpan::default());
         return Call::Passed(parent);
-    }
-    let exchange = start(config, parts, observe, (parent, link), request_bytes);
+    };
+    let owner = start(config, parts, &found, signals, (parent, link), request_bytes);
+    let exchange = owner.exchange();
     if exchange.is_recorded() {
-        config.on_request.ask(|hook| hook(parts, &exchange.writer()));
+        config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
     }
-    parts.extensions.insert(ServerSpan::new(exchange.shared().clone()));
-    Call::Recorded(exchange)
+    parts.extensions.insert(ServerSpan::new(exchange.clone()));
+    Call::Recorded(owner)
 }
 
 /// What a layer inside of another one adds: its own route, captures and hook, nothing else.
-fn refine(config: &Config, parts: &Parts, outer: &Arc<Shared>) {
+fn refine(config: &Config, parts: &Parts, outer: &Exchange) {
     // Not under the lock of what is said: a hook may use the handle.
     if let Some(route) = route(config, parts) {
+        let route = intern::text(&route);
         outer.say(|late| late.set_route(route));
     }
     if !outer.is_recorded() {
@@ -81,17 +93,17 @@ fn refine(config: &Config, parts: &Parts, outer: &Arc<Shared>) {
     for attribute in config.request_headers.attributes(&parts.headers) {
         outer.say(|late| late.set_attribute(attribute));
     }
-    config.on_request.ask(|hook| hook(parts, &crate::SpanWriter::new(outer)));
+    config.on_request.ask(|hook| hook(parts, &SpanWriter::new(outer)));
 }
 
 /// The context to run in, and for a public endpoint the caller's span, which is only linked.
-fn parent(config: &Config, parts: &Parts) -> (Context, Option<SpanContext>) {
+fn parent(config: &Config, parts: &Parts, found: &Found<'_>) -> (Context, Option<SpanContext>) {
     let current = Context::current();
     if !config.public_endpoint.decide(false, true, |public| public(parts)) {
-        return (config.propagation.extract(&current, &parts.headers), None);
+        return (config.propagation.extract(&current, &parts.headers, found), None);
     }
     let root = without_span(current);
-    let caller = config.propagation.extract(&root, &parts.headers).span().span_context().clone();
+    let caller = config.propagation.extract(&root, &parts.headers, found).span().span_context().clone();
     (root, caller.is_valid().then_some(caller))
 }
 
@@ -111,38 +123,39 @@ fn without_span(current: Context) -> Context {
 fn start(
     config: &Arc<Config>,
     parts: &Parts,
-    observe: Observe,
+    found: &Found<'_>,
+    signals: Signals<'_>,
     (parent, link): (Context, Option<SpanContext>),
     request_bytes: Option<RequestBytes>,
-) -> Exchange {
+) -> Owner {
     let peer = PeerAddr::of(&parts.extensions);
     let client = peer.map(|peer| peer.peer.ip().to_canonical());
-    let mut origin = Origin::of(parts, client, &config.trusted_proxies);
+    let mut origin = Origin::of(parts, found.host, client, &config.trusted_proxies);
     let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
     let method = config.known_methods.label(&parts.method);
+    let SpanName { name, target: route } = method.span_name(route(config, parts).as_deref());
     let start = Start {
-        observe,
+        signals,
         parent,
         link,
-        method: parts.method.clone(),
-        method_label: method.clone(),
-        target: route(config, parts),
-        metric_attributes: server::metric_base(&method, scheme),
-        request_bytes,
+        name,
+        method: &parts.method,
+        labels: Labels { method: method.clone(), scheme: Some(scheme), ..Labels::default() },
         version: Some(parts.version),
+        route,
+        request_bytes,
     };
-    let sampling_relevant = || {
+    let sampling_relevant = |attributes: &mut StartAttributes| {
         let keys = &config.sensitive_query_keys;
-        let mut attributes = server::sampling_relevant(parts, &method, origin, scheme, keys);
+        server::sampling_relevant(attributes, parts, &method, origin, scheme, found.user_agent, keys);
         attributes.capture(config.request_headers.attributes(&parts.headers));
-        attributes
     };
-    Exchange::start(config, start, sampling_relevant, |detail| {
+    Owner::start(config, start, sampling_relevant, |detail| {
         server::detail(detail, parts, &method, peer);
     })
 }
 
-fn route(config: &Config, parts: &Parts) -> Option<Arc<str>> {
-    let told = config.route.ask(|route| route(parts)).flatten().map(|route| intern::text(&route));
-    told.or_else(|| recognise::route(&parts.extensions))
+fn route<'p>(config: &Config, parts: &'p Parts) -> Option<Cow<'p, str>> {
+    let told = config.route.ask(|route| route(parts)).flatten().map(Cow::Owned);
+    told.or_else(|| recognise::route(&parts.extensions).map(Cow::Borrowed))
 }
