@@ -108,7 +108,7 @@ impl Instruments {
         with_attributes(labels, &EndLabels::default(), |attributes| self.active.add(-1, attributes));
     }
 
-    /// In the context of the call, for exemplars. Those that are bound make none.
+    /// In the context of the call, for exemplars. Bound instruments make none.
     pub(crate) fn record(
         &self,
         cx: &Context,
