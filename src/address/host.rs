@@ -23,7 +23,8 @@ impl HostPort {
 
     /// Nothing for what names no host. A port that is none is left out, the host stays.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        intern::host(text, Self::parse_anew)
+        // A password is not to be kept.
+        if text.contains('@') { Self::parse_anew(text) } else { intern::host(text, Self::parse_anew) }
     }
 
     fn parse_anew(text: &str) -> Option<Self> {
