@@ -41,15 +41,17 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
+        let (mut bytes, mut ended) = (0, false);
         let polled = this.call.run(|| {
-            this.inner.as_mut().poll_frame(cx).map(|frame| {
-                let bytes = frame.as_ref().map(|frame| frame.as_ref().map_or(0, bytes));
+            let polled = this.inner.as_mut().poll_frame(cx);
+            if let Poll::Ready(frame) = &polled {
+                bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()).map_or(0, count);
                 // The consumer may know from this that it need not poll again.
-                let ended = bytes.is_none() || this.inner.is_end_stream();
-                (frame, bytes.unwrap_or_default(), ended)
-            })
+                ended = frame.is_none() || this.inner.is_end_stream();
+            }
+            polled
         });
-        let (frame, bytes, ended) = ready!(polled);
+        let frame = ready!(polled);
         this.call.received(bytes);
         if let Some(Err(error)) = &frame {
             this.call.fail(error);
@@ -68,7 +70,7 @@ where
     }
 }
 
-fn bytes<D: Buf>(frame: &Frame<D>) -> u64 {
+fn count<D: Buf>(frame: &Frame<D>) -> u64 {
     frame.data_ref().map_or(0, |data| data.remaining() as u64)
 }
 
