@@ -66,6 +66,10 @@ mod metrics;
 pub mod propagation;
 mod recognise;
 mod request_body;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 pub mod semconv;
 pub mod server;
 mod signals;

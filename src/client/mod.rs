@@ -45,9 +45,9 @@
 //! span is made the current one's is. [`ClientLayer::inject_if`] keeps it from strangers. While
 //! telemetry is suppressed, as it is for exporters, nothing is recorded and nothing is sent.
 
-mod attempts;
+pub(crate) mod attempts;
 mod layer;
-mod service;
+pub(crate) mod service;
 mod template;
 
 pub use attempts::{AttemptsLayer, AttemptsService};
