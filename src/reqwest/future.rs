@@ -30,11 +30,11 @@ impl<F> ResponseFuture<F> {
     /// Sends a request, with what stands beside it for us.
     pub(crate) fn send(
         config: &Arc<Config>,
-        mut request: Request,
+        request: Request,
         beside: impl FnOnce(&mut Extensions),
         send: impl FnOnce(Request) -> F,
     ) -> Self {
-        let (call, asked) = request::begin(config, &mut request, beside);
+        let (call, asked, request) = request::begin(config, request, beside);
         let inner = exchange::ResponseFuture::start(call, || send(request));
         Self { inner, asked, last_redirect: LastRedirect::default() }
     }
