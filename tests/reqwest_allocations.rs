@@ -19,15 +19,34 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 const REQUESTS: u64 = 200;
 const URL: &str = "http://shop.example/users/7";
 
+fn get() -> Request {
+    let mut request = Request::new(Method::GET, URL.parse().unwrap());
+    request.headers_mut().insert("accept", "*/*".parse().unwrap());
+    request
+}
+
+fn post() -> Request {
+    let mut request = get();
+    *request.method_mut() = Method::POST;
+    *request.body_mut() = Some(Body::from("hello"));
+    request
+}
+
+/// reqwest keeps the deadline in the extensions.
+fn with_extensions() -> Request {
+    let mut request = get();
+    *request.timeout_mut() = Some(std::time::Duration::from_secs(1));
+    request
+}
+
 /// Allocations of one request, from the call to the end of the body.
-async fn allocations<S>(mut service: S) -> u64
+async fn allocations<S>(mut service: S, request: fn() -> Request) -> u64
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let mut total = 0;
     for round in 0..2 * REQUESTS {
-        let mut request = Request::new(Method::GET, URL.parse().unwrap());
-        request.headers_mut().insert("accept", "*/*".parse().unwrap());
+        let request = request();
         let before = dhat::HeapStats::get().total_blocks;
         std::future::poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
         let mut response = service.call(request).await.unwrap();
@@ -68,13 +87,16 @@ fn rebuilding() -> impl Service<Request, Response = Response, Error = Infallible
 async fn a_recorded_request_allocates_little_more_than_one_of_another_client() {
     let _profiler = dhat::Profiler::builder().testing().build();
     cost::configure();
-    let bare = allocations(upstream()).await;
-    let rebuilt = allocations(rebuilding()).await - bare;
-    let traced = allocations(ClientLayer::new().layer(upstream())).await - bare;
-    println!(
-        "reqwest's rebuilding: {rebuilt}; with the layer {traced}, of which {} are ours",
-        traced - rebuilt
-    );
-    // 8 are those of any client; the others find the extensions of a request, and what its URI is.
-    assert_eq!((rebuilt, traced - rebuilt), (6, 8 + 3));
+    for (what, request, expected) in [
+        ("GET", get as fn() -> Request, 8 + 3),
+        ("POST", post, 8 + 3),
+        ("with extensions", with_extensions, 8 + 5),
+    ] {
+        let bare = allocations(upstream(), request).await;
+        let rebuilt = allocations(rebuilding(), request).await - bare;
+        let ours = allocations(ClientLayer::new().layer(upstream()), request).await - bare - rebuilt;
+        println!("{what}: {ours} allocations more, and {rebuilt} of reqwest's rebuilding");
+        // 8 are those of any client; the others are for the extensions of a request and for its URI.
+        assert_eq!((rebuilt, ours), (6, expected), "{what}");
+    }
 }

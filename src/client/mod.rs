@@ -28,10 +28,12 @@
 //! | `reset` | the connection broke before the head of the response |
 //! | `protocol` | what came was no HTTP |
 //! | `body` | the body of the request or of the response broke off |
+//! | `decode` | a body is not compressed as its head says (reqwest) |
+//! | `redirect` | too many redirects, or one that was refused (reqwest) |
 //! | `_OTHER` | anything else |
 //!
-//! hyper's and hyper-util's errors are known with the feature `hyper-util`; `std::io::Error` and
-//! boxed errors always are.
+//! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`;
+//! `std::io::Error` and boxed errors always are.
 //!
 //! # Where to put it
 //!

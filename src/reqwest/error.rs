@@ -31,5 +31,6 @@ pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
 
 /// What comes from the wire is an error of hyper's or of reqwest's; a decoder's stands bare.
 fn is_of_decoder(error: &reqwest::Error) -> bool {
-    error.is_body() && error.source().is_some_and(|source| source.is::<io::Error>())
+    let Some(source) = error.source() else { return false };
+    error.is_body() && source.is::<io::Error>()
 }

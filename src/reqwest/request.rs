@@ -89,9 +89,10 @@ fn carry(extensions: Extensions) -> Option<Request> {
 
 /// What can be told of a request whose URL is no URI, which reqwest refuses to send.
 fn refused(url: &Url) -> http::Request<Body> {
-    let origin = Some(url.origin()).filter(|origin| origin.is_tuple());
-    let origin = origin.and_then(|origin| Uri::try_from(origin.ascii_serialization()).ok());
     let mut request = http::Request::new(Body::default());
-    *request.uri_mut() = origin.unwrap_or_default();
+    let origin = url.origin();
+    if origin.is_tuple() {
+        *request.uri_mut() = Uri::try_from(origin.ascii_serialization()).unwrap_or_default();
+    }
     request
 }
