@@ -45,6 +45,8 @@
 //! | `internal-logs` | yes | the crate's few warnings, through the `log` facade |
 //! | `bound-instruments` | no | cheaper metrics, with what OpenTelemetry's SDK calls experimental |
 //! | `hyper-util` | no | recognises hyper's and hyper-util's errors, and `HttpInfo` |
+//! | `reqwest` | no | [`ClientLayer`] around reqwest's client, and `traced` on its requests; with `hyper-util` |
+//! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -66,6 +68,10 @@ mod metrics;
 pub mod propagation;
 mod recognise;
 mod request_body;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 pub mod semconv;
 pub mod server;
 mod signals;

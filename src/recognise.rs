@@ -44,6 +44,14 @@ pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(error) = crate::hyper_util::error(error) {
         return Some(error);
     }
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = crate::reqwest::known_error(error) {
+        return Some(error);
+    }
+    #[cfg(feature = "reqwest-middleware")]
+    if let Some(error) = crate::reqwest_middleware::error(error) {
+        return Some(error);
+    }
     let _ = error;
     None
 }
@@ -56,6 +64,10 @@ pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
     }
     #[cfg(feature = "hyper-util")]
     if let Some(clue) = crate::hyper_util::clue(error) {
+        return Some(clue);
+    }
+    #[cfg(feature = "reqwest")]
+    if let Some(clue) = crate::reqwest::clue(error) {
         return Some(clue);
     }
     let _ = error;

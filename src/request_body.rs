@@ -115,7 +115,7 @@ impl<B> fmt::Debug for RequestBody<B> {
 
 /// How a [`RequestBodyLayer`] tells the layer inside of it what it counts.
 #[derive(Clone)]
-struct Counted(Arc<AtomicU64>);
+pub(crate) struct Counted(pub(crate) Arc<AtomicU64>);
 
 /// The size of a request's body, as far as it is known.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 //!
 //! `/home` starts a call to `/async` that nobody waits for, sleeps a little, calls `/service` and
 //! answers. `/async` and `/service` both call `/db`, which asks a real SQLite database; every fifth
-//! query fails. Server and client are instrumented with one line each (`ServerLayer`,
-//! `ClientLayer`), and all calls go over real sockets. So one click makes one trace of 11 spans.
+//! query fails. Server and client are instrumented with one line each (`ServerLayer` around axum,
+//! `traced` on reqwest), and all calls go over real sockets. So one click makes one trace of 11 spans.
 //!
 //! Run with: `cargo run --example quickstart`
 //!

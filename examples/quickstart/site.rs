@@ -6,18 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Html;
 use axum::{Router, routing::get};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
 use opentelemetry::Context;
 use opentelemetry::trace::FutureExt;
-use otelhttp::{ClientLayer, ClientService, ServerLayer, UrlTemplate};
+use otelhttp::ServerLayer;
+use otelhttp::reqwest::RequestBuilderExt;
+use reqwest::Client;
 use tokio::time::sleep;
-use tower::{ServiceBuilder, ServiceExt};
 
 use crate::database::Database;
 
@@ -32,16 +29,13 @@ type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Site {
     address: SocketAddr,
-    client: ClientService<Client<HttpConnector, Empty<Bytes>>>,
+    client: Client,
     database: Arc<Database>,
 }
 
 impl Site {
     pub(crate) fn new(address: SocketAddr, database: Database) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        // One line for the client: a span for each call, and the trace goes with the request.
-        let client = ServiceBuilder::new().layer(ClientLayer::new()).service(client);
-        Self { address, client, database: Arc::new(database) }
+        Self { address, client: Client::new(), database: Arc::new(database) }
     }
 
     pub(crate) fn router(self) -> Router {
@@ -57,17 +51,14 @@ impl Site {
     }
 
     async fn call(&self, path: &'static str) -> Answer<String> {
-        let request = Request::get(format!("http://{}{path}", self.address))
-            // Names the span `GET /db` instead of `GET`. A URL cannot: it may have an id in it.
-            .extension(UrlTemplate::new(path))
-            .body(Empty::new())
-            .expect("an address and a path make a URL");
-        let response = self.client.clone().oneshot(request).await.map_err(bad_gateway)?;
+        let request = self.client.get(format!("http://{}{path}", self.address));
+        // One line for the client: a span for the call, and the trace goes with the request. The
+        // template names it `GET /db` instead of `GET`; a URL cannot, since it may have an id in it.
+        let response = request.traced().url_template(path).send().await.map_err(bad_gateway)?;
         if !response.status().is_success() {
             return Err(bad_gateway(format!("{path} answered {}", response.status())));
         }
-        let body = response.into_body().collect().await.map_err(bad_gateway)?;
-        Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
+        response.text().await.map_err(bad_gateway)
     }
 }
 

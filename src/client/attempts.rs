@@ -49,7 +49,7 @@ impl<S> Layer<S> for AttemptsLayer {
 /// What [`AttemptsLayer`] makes of a service.
 #[derive(Clone, Debug)]
 pub struct AttemptsService<S> {
-    inner: S,
+    pub(crate) inner: S,
 }
 
 impl<S, B> Service<Request<B>> for AttemptsService<S>
@@ -65,14 +65,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
-        request.extensions_mut().insert(Attempts(Arc::default()));
+        request.extensions_mut().insert(Attempts::default());
         self.inner.call(request)
     }
 }
 
 /// The number of attempts so far, shared by all copies of one request.
-#[derive(Clone, Debug)]
-pub(super) struct Attempts(Arc<AtomicU32>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempts(Arc<AtomicU32>);
 
 impl Attempts {
     /// "The ordinal number of request resending attempt": counts this one, and tells nothing of the

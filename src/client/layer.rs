@@ -34,7 +34,7 @@ use crate::semconv::url::Scheme;
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct ClientLayer {
-    config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
 }
 
 impl Default for ClientLayer {

@@ -28,10 +28,12 @@
 //! | `reset` | the connection broke before the head of the response |
 //! | `protocol` | what came was no HTTP |
 //! | `body` | the body of the request or of the response broke off |
+//! | `decode` | a body is not compressed as its head says (reqwest) |
+//! | `redirect` | too many redirects, or one that was refused (reqwest) |
 //! | `_OTHER` | anything else |
 //!
-//! hyper's and hyper-util's errors are known with the feature `hyper-util`; `std::io::Error` and
-//! boxed errors always are.
+//! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`;
+//! `std::io::Error` and boxed errors always are.
 //!
 //! # Where to put it
 //!
@@ -45,9 +47,9 @@
 //! span is made the current one's is. [`ClientLayer::inject_if`] keeps it from strangers. While
 //! telemetry is suppressed, as it is for exporters, nothing is recorded and nothing is sent.
 
-mod attempts;
+pub(crate) mod attempts;
 mod layer;
-mod service;
+pub(crate) mod service;
 mod template;
 
 pub use attempts::{AttemptsLayer, AttemptsService};

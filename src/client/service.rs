@@ -23,8 +23,8 @@ use crate::signals::Signals;
 /// What [`ClientLayer`](crate::ClientLayer) makes of a service.
 #[derive(Clone, Debug)]
 pub struct ClientService<S> {
-    inner: S,
-    config: Arc<Config>,
+    pub(crate) inner: S,
+    pub(crate) config: Arc<Config>,
 }
 
 impl<S> ClientService<S> {
@@ -52,7 +52,7 @@ where
     }
 }
 
-fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
+pub(crate) fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
     // The labels of a server's span are not for whom it calls; and an in-process gateway's next
     // router must make a span of its own.
     parts.extensions.remove::<ServerSpan>();

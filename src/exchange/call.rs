@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use http::Response;
+use http::{Response, response};
 use http_body::Body;
 use opentelemetry::Context;
 
@@ -61,18 +61,23 @@ impl Call {
     pub(crate) fn answer<B: Body>(mut self, response: Response<B>) -> Response<ResponseBody<B>> {
         let (mut parts, body) = response.into_parts();
         let (exact, ended) = self.guarded(|| (body.size_hint().exact(), body.is_end_stream()));
-        let more = match &mut self {
-            Self::Recorded(owner) => owner.answered(&mut parts, exact, ended),
+        self.answered(&mut parts, exact, ended);
+        Response::from_parts(parts, ResponseBody::new(body, self))
+    }
+
+    /// Notes the head of the response. Ends the call if there is no body to be seen.
+    pub(crate) fn answered(&mut self, parts: &mut response::Parts, exact: Option<u64>, ended: bool) {
+        let more = match self {
+            Self::Recorded(owner) => owner.answered(parts, exact, ended),
             Self::Refined(Refinement { config, exchange }) => {
-                exchange.observe_response(config, &parts);
+                exchange.observe_response(config, parts);
                 true
             }
             Self::Passed(_) | Self::Ended => true,
         };
         if !more {
-            self = Self::Ended;
+            *self = Self::Ended;
         }
-        Response::from_parts(parts, ResponseBody::new(body, self))
     }
 
     pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {

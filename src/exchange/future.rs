@@ -39,10 +39,36 @@ impl<F> ResponseFuture<F> {
         S: Service<Request<B>, Future = F>,
     {
         let (mut parts, body) = request.into_parts();
-        let mut call = begin(config, &mut parts);
+        let call = begin(config, &mut parts);
         let request = Request::from_parts(parts, body);
-        let inner = call.run(|| service.call(request));
+        Self::start(call, || service.call(request))
+    }
+
+    /// Starts the service's work, as a part of the call.
+    pub(crate) fn start(mut call: Call, service: impl FnOnce() -> F) -> Self {
+        let inner = call.run(service);
         Self { inner, call }
+    }
+
+    /// Polls the service's work, and lets `answer` go on with the call once there is a response.
+    pub(crate) fn poll_answer<R, E, W>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        answer: impl FnOnce(Call, R) -> W,
+    ) -> Poll<Result<W, E>>
+    where
+        F: Future<Output = Result<R, E>>,
+        E: Display + 'static,
+    {
+        let this = self.project();
+        let result = ready!(this.call.run(|| this.inner.poll(cx)));
+        Poll::Ready(match result {
+            Ok(response) => Ok(answer(std::mem::replace(this.call, Call::Ended), response)),
+            Err(error) => {
+                this.call.fail(&error);
+                Err(error)
+            }
+        })
     }
 }
 
@@ -55,15 +81,7 @@ where
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let result = ready!(this.call.run(|| this.inner.poll(cx)));
-        Poll::Ready(match result {
-            Ok(response) => Ok(std::mem::replace(this.call, Call::Ended).answer(response)),
-            Err(error) => {
-                this.call.fail(&error);
-                Err(error)
-            }
-        })
+        self.poll_answer(cx, Call::answer)
     }
 }
 

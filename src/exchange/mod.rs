@@ -60,7 +60,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Exchange {
     /// The context in which the inner service runs.
     pub(crate) cx: Context,
-    config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     instruments: Option<(Arc<Instruments>, Begun)>,
     start_time: SystemTime,
     started: Instant,

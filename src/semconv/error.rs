@@ -21,9 +21,11 @@ pub(crate) const PANIC: &str = "panic";
 // The closed list of the crate's documentation, beside `_OTHER`.
 pub(crate) const BODY: &str = "body";
 const CONNECT: &str = "connect";
-const CONNECT_TIMEOUT: &str = "connect_timeout";
-const DNS: &str = "dns";
+pub(crate) const CONNECT_TIMEOUT: &str = "connect_timeout";
+pub(crate) const DECODE: &str = "decode";
+pub(crate) const DNS: &str = "dns";
 pub(crate) const PROTOCOL: &str = "protocol";
+pub(crate) const REDIRECT: &str = "redirect";
 pub(crate) const RESET: &str = "reset";
 pub(crate) const TIMEOUT: &str = "timeout";
 const TLS: &str = "tls";
@@ -114,14 +116,14 @@ fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
             Hint::Class(TIMEOUT) if connecting => found = Some(CONNECT_TIMEOUT),
             Hint::Class(class) => found = Some(class),
         }
-        // Whatever broke the request's body off is the body's affair.
-        if found == Some(BODY) {
+        // Whatever broke the request's body off is the body's affair, and so on.
+        if matches!(found, Some(BODY | DECODE | REDIRECT)) {
             break;
         }
     }
     let class = match (stage, found) {
         (_, None | Some(OTHER)) if connecting => CONNECT,
-        (Stage::Body, Some(TIMEOUT)) => TIMEOUT,
+        (Stage::Body, Some(class @ (DECODE | TIMEOUT))) => class,
         (Stage::Body, Some(_)) => BODY,
         (Stage::Head, found) => found?,
         (Stage::Body, None) => return None,
