@@ -9,6 +9,7 @@ use opentelemetry::Context;
 
 use super::{Exchange, Outcome, Owner, ResponseBody};
 use crate::config::Config;
+use crate::recognise::{self, Lease};
 
 /// What a layer does with one call.
 pub(crate) enum Call {
@@ -72,7 +73,11 @@ impl Call {
         if !more {
             self = Self::Ended;
         }
-        Response::from_parts(parts, ResponseBody::new(body, self))
+        let mut lease = recognise::lease(&mut parts);
+        if ended {
+            lease = Lease::default();
+        }
+        Response::from_parts(parts, ResponseBody::new(body, self, lease))
     }
 
     pub(crate) fn fail<E: Display + 'static>(&mut self, error: &E) {
