@@ -16,6 +16,7 @@ pub(crate) use setters::shared_setters;
 use crate::address::TrustedProxies;
 use crate::exchange::SpanWriter;
 use crate::guest::contain;
+use crate::metrics::Instruments;
 use crate::propagation::Propagation;
 use crate::semconv::method::KnownMethods;
 use crate::semconv::url::{SENSITIVE_QUERY_KEYS, Scheme};
@@ -93,7 +94,7 @@ pub(crate) type OnHead<T> = Hook<dyn Fn(&request::Parts) -> T + Send + Sync>;
 pub(crate) struct Config {
     pub(crate) side: Side,
     pub(crate) tracer: Tracer,
-    pub(crate) meters: Meters,
+    pub(crate) meters: Meters<Instruments>,
     pub(crate) propagation: Propagation,
     pub(crate) observe: OnHead<Observe>,
     pub(crate) on_request: OnRequest,

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use http::Extensions;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpInfo;
+use hyper_util::client::legacy::connect::{HttpConnector, HttpInfo};
+use tower_service::Service;
 
 use crate::semconv::error::{BODY, Clue, Hint, PROTOCOL, RESET, TIMEOUT};
 
@@ -14,8 +15,14 @@ pub(crate) fn peer(extensions: &Extensions) -> Option<SocketAddr> {
     extensions.get::<HttpInfo>().map(HttpInfo::remote_addr)
 }
 
+/// It has no public name of its own.
+type ConnectError = <HttpConnector as Service<http::Uri>>::Error;
+
 pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(error) = error.downcast_ref::<legacy::Error>() {
+        return Some(error);
+    }
+    if let Some(error) = error.downcast_ref::<ConnectError>() {
         return Some(error);
     }
     error.downcast_ref::<hyper::Error>().map(|error| error as _)

@@ -45,6 +45,7 @@
 //! | `internal-logs` | yes | the crate's few warnings, through the `log` facade |
 //! | `bound-instruments` | no | cheaper metrics, with what OpenTelemetry's SDK calls experimental |
 //! | `hyper-util` | no | recognises hyper's and hyper-util's errors, and `HttpInfo` |
+//! | `connect` | no | the phases of a new connection (DNS, TCP, TLS) and the connections that are open, for hyper-util's connectors |
 //! | `reqwest` | no | [`ClientLayer`] around reqwest's client, and `traced` on its requests; with `hyper-util` |
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //!
@@ -59,6 +60,8 @@ mod address;
 mod axum;
 pub mod client;
 mod config;
+#[cfg(feature = "connect")]
+pub mod connect;
 mod exchange;
 mod guest;
 mod headers;

@@ -5,7 +5,8 @@ use std::any::Any;
 use std::error::Error;
 use std::net::SocketAddr;
 
-use http::Extensions;
+use http::{Extensions, response};
+use opentelemetry::Context;
 
 use crate::address::PeerAddr;
 use crate::semconv::error::Clue;
@@ -72,6 +73,35 @@ pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
     }
     let _ = error;
     None
+}
+
+/// Holds the connection that a response comes over in use.
+#[cfg(feature = "connect")]
+pub(crate) use crate::connect::Lease;
+#[cfg(not(feature = "connect"))]
+#[derive(Debug, Default)]
+pub(crate) struct Lease {}
+
+/// A connector of ours has put a handle into the response, which is for nobody further out.
+pub(crate) fn lease(parts: &mut response::Parts) -> Lease {
+    #[cfg(feature = "connect")]
+    return Lease::take(parts);
+    #[cfg(not(feature = "connect"))]
+    {
+        let _ = parts;
+        Lease {}
+    }
+}
+
+/// The phase in which a connection for the call of this context has just failed.
+pub(crate) fn failed_phase(cx: &Context) -> Option<&'static str> {
+    #[cfg(feature = "connect")]
+    return crate::connect::failed_phase(cx);
+    #[cfg(not(feature = "connect"))]
+    {
+        let _ = cx;
+        None
+    }
 }
 
 #[cfg(not(all(feature = "axum", feature = "hyper-util")))]

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use opentelemetry::global::{self, BoxedSpan, BoxedTracer};
-use opentelemetry::metrics::MeterProvider;
+use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry::trace::{Span, SpanBuilder, SpanContext, TraceContextExt, TraceState, Tracer as _};
 use opentelemetry::{Context, InstrumentationScope, SpanId, TraceFlags, TraceId};
 
@@ -65,7 +65,9 @@ impl<'c> Signals<'c> {
         }
         let now = Instant::now();
         let tracer = || (observe == Observe::All).then(|| config.tracer.of_call())?;
-        let instruments = || config.metrics.then(|| config.meters.instruments(config, now))?;
+        let make = |meter: &Meter| Instruments::new(meter, config.side, config.bound_instruments);
+        let settled = config.tracer.is_settled();
+        let instruments = || config.metrics.then(|| config.meters.instruments(settled, now, make))?;
         let tracer = contain("a tracer", tracer).flatten();
         let instruments = contain("a meter", instruments).flatten();
         (tracer.is_some() || instruments.is_some()).then_some(Self { tracer, instruments, now })
@@ -95,7 +97,7 @@ impl Clone for Tracer {
 
 impl Tracer {
     /// Nothing if it is the no-op.
-    fn of_call(&self) -> Option<CallTracer<'_>> {
+    pub(crate) fn of_call(&self) -> Option<CallTracer<'_>> {
         match self {
             Self::Given(tracer) => Some(CallTracer::Given(tracer)),
             Self::Global(global) => global.of_call(),
@@ -103,7 +105,7 @@ impl Tracer {
     }
 
     /// Whether it is known where spans go.
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         match self {
             Self::Given(_) => true,
             Self::Global(global) => global.0.get().is_some(),
@@ -188,18 +190,18 @@ fn is_new(made: &SpanContext, parent: &Context) -> bool {
 }
 
 /// Makes instruments, and keeps them.
-pub(crate) enum Meters {
-    Given(GivenMeter),
-    Global(GlobalMeter),
+pub(crate) enum Meters<I> {
+    Given(GivenMeter<I>),
+    Global(GlobalMeter<I>),
 }
 
-impl Default for Meters {
+impl<I> Default for Meters<I> {
     fn default() -> Self {
         Self::Global(GlobalMeter::default())
     }
 }
 
-impl Clone for Meters {
+impl<I> Clone for Meters<I> {
     fn clone(&self) -> Self {
         match self {
             Self::Given(given) => Self::Given(GivenMeter::new(given.provider.clone())),
@@ -208,85 +210,87 @@ impl Clone for Meters {
     }
 }
 
-impl Meters {
-    /// Nothing if it is the no-op.
-    fn instruments(&self, config: &Config, now: Instant) -> Option<Arc<Instruments>> {
+impl<I> Meters<I> {
+    /// Nothing if it is the no-op. `settled` says whether it is known where spans go.
+    pub(crate) fn instruments(
+        &self,
+        settled: bool,
+        now: Instant,
+        make: impl FnOnce(&Meter) -> I,
+    ) -> Option<Arc<I>> {
         match self {
-            Self::Given(given) => Some(given.instruments(config)),
-            Self::Global(global) => global.instruments(config, now),
+            Self::Given(given) => Some(given.instruments(make)),
+            Self::Global(global) => global.instruments(settled, now, make),
         }
     }
 }
 
 /// It holds on to its provider, which would be shut down if this was the last that had it.
-pub(crate) struct GivenMeter {
+pub(crate) struct GivenMeter<I> {
     provider: Arc<dyn MeterProvider + Send + Sync>,
-    instruments: OnceLock<Arc<Instruments>>,
+    instruments: OnceLock<Arc<I>>,
 }
 
-impl GivenMeter {
+impl<I> GivenMeter<I> {
     pub(crate) fn new(provider: Arc<dyn MeterProvider + Send + Sync>) -> Self {
         Self { provider, instruments: OnceLock::new() }
     }
 
-    fn instruments(&self, config: &Config) -> Arc<Instruments> {
-        self.instruments.get_or_init(|| make_instruments(&self.provider, config)).clone()
+    fn instruments(&self, make: impl FnOnce(&Meter) -> I) -> Arc<I> {
+        self.instruments.get_or_init(|| Arc::new(make(&self.provider.meter_with_scope(scope())))).clone()
     }
 }
 
-fn make_instruments(provider: &Arc<dyn MeterProvider + Send + Sync>, config: &Config) -> Arc<Instruments> {
-    Arc::new(Instruments::new(&provider.meter_with_scope(scope()), config.side, config.bound_instruments))
-}
-
 /// The instruments of the global provider, and of those that were global before it.
-pub(crate) struct GlobalMeter {
-    generations: Latest<Generation>,
+pub(crate) struct GlobalMeter<I> {
+    generations: Latest<Generation<I>>,
     since: OnceLock<Instant>,
     /// Milliseconds from `since` to the last look at the global after spans were known to go
     /// somewhere, or `NEVER`.
     looked: AtomicU64,
 }
 
-struct Generation {
+struct Generation<I> {
     provider: Weak<dyn MeterProvider + Send + Sync>,
     /// Nothing for OpenTelemetry's no-op. It cannot be asked what it is, but it has no state, and
     /// whatever measures needs some.
-    instruments: Option<Arc<Instruments>>,
+    instruments: Option<Arc<I>>,
 }
 
 const NEVER: u64 = u64::MAX;
 
-impl Default for GlobalMeter {
+impl<I> Default for GlobalMeter<I> {
     fn default() -> Self {
         Self { generations: Latest::default(), since: OnceLock::new(), looked: AtomicU64::new(NEVER) }
     }
 }
 
-impl GlobalMeter {
+impl<I> GlobalMeter<I> {
     /// The global is a lock that all requests would share: once spans are known to go somewhere it
     /// is looked at every second, before that with each request. The first request that is known so
     /// looks too: both providers may have been set just before it.
     const INTERVAL: Duration = Duration::from_secs(1);
 
-    fn instruments(&self, config: &Config, now: Instant) -> Option<Arc<Instruments>> {
+    fn instruments(&self, settled: bool, now: Instant, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
         let last = self.generations.get();
-        let looks = last.is_none() || !config.tracer.is_settled() || self.is_due(now);
+        let looks = last.is_none() || !settled || self.is_due(now);
         match last.filter(|_| !looks) {
             Some(last) => last.value.instruments.clone(),
-            None => self.look(last, config),
+            None => self.look(last, make),
         }
     }
 
-    fn look(&self, last: Option<&Node<Generation>>, config: &Config) -> Option<Arc<Instruments>> {
+    fn look(&self, last: Option<&Node<Generation<I>>>, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
         let provider = global::meter_provider();
-        let same = |last: &&Node<Generation>| {
+        let same = |last: &&Node<Generation<I>>| {
             std::ptr::addr_eq(last.value.provider.as_ptr(), Arc::as_ptr(&provider))
         };
         let generation = last.filter(same).unwrap_or_else(|| {
             let place = last.map_or(&self.generations, |last| &last.next);
             place.get_or_add(|| Generation {
                 provider: Arc::downgrade(&provider),
-                instruments: (size_of_val(&*provider) > 0).then(|| make_instruments(&provider, config)),
+                instruments: (size_of_val(&*provider) > 0)
+                    .then(|| Arc::new(make(&provider.meter_with_scope(scope())))),
             })
         });
         generation.value.instruments.clone()

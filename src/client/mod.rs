@@ -33,7 +33,9 @@
 //! | `_OTHER` | anything else |
 //!
 //! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`;
-//! `std::io::Error` and boxed errors always are.
+//! `std::io::Error` and boxed errors always are. `dns` and `tls` are read off the error's sources, and
+//! `connect` is said where those tell nothing; with the wrappers of the feature `connect` around the
+//! connectors the two are sure.
 //!
 //! # Where to put it
 //!

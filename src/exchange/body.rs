@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::Outcome;
 use super::call::Call;
+use crate::recognise::Lease;
 
 pin_project! {
     /// The body of a response, which carries the span to its end.
@@ -19,12 +20,13 @@ pin_project! {
         #[pin]
         inner: B,
         call: Call,
+        lease: Lease,
     }
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn new(inner: B, call: Call) -> Self {
-        Self { inner, call }
+    pub(crate) fn new(inner: B, call: Call, lease: Lease) -> Self {
+        Self { inner, call, lease }
     }
 }
 
@@ -53,6 +55,9 @@ where
         });
         let frame = ready!(polled);
         this.call.received(bytes);
+        if ended {
+            *this.lease = Lease::default();
+        }
         if let Some(Err(error)) = &frame {
             this.call.fail(error);
         } else if ended {
@@ -77,7 +82,7 @@ fn count<D: Buf>(frame: &Frame<D>) -> u64 {
 /// A body that stands in for one that was never there, as `tower_http` asks of its bodies.
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), Call::Ended)
+        Self::new(B::default(), Call::Ended, Lease::default())
     }
 }
 

@@ -9,6 +9,7 @@ use opentelemetry::Context;
 
 use super::{Exchange, Outcome, Owner, ResponseBody};
 use crate::config::Config;
+use crate::recognise::{self, Lease};
 
 /// What a layer does with one call.
 pub(crate) enum Call {
@@ -62,7 +63,11 @@ impl Call {
         let (mut parts, body) = response.into_parts();
         let (exact, ended) = self.guarded(|| (body.size_hint().exact(), body.is_end_stream()));
         self.answered(&mut parts, exact, ended);
-        Response::from_parts(parts, ResponseBody::new(body, self))
+        let mut lease = recognise::lease(&mut parts);
+        if ended {
+            lease = Lease::default();
+        }
+        Response::from_parts(parts, ResponseBody::new(body, self, lease))
     }
 
     /// Notes the head of the response. Ends the call if there is no body to be seen.

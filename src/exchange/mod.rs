@@ -215,7 +215,10 @@ impl Owner {
         self.exchange.observe_error(config, error);
         let describe = config.error_descriptions;
         let failure = contain("an error's text", || classify(error, stage, describe));
-        let failure = failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER));
+        let mut failure = failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER));
+        if let (Stage::Head, Some(phase)) = (stage, recognise::failed_phase(&self.exchange.cx)) {
+            failure = failure.in_phase(phase);
+        }
         self.outcome = Outcome::Failed(Box::new(failure));
     }
 }

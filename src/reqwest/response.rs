@@ -6,6 +6,7 @@ use reqwest::{Body, Response, ResponseBuilderExt};
 
 use super::redirects;
 use crate::exchange::{Call, ResponseBody};
+use crate::recognise::Lease;
 
 pub(super) fn answer(mut call: Call, mut response: Response, asked: &Uri) -> Response {
     if let Call::Recorded(owner) = &call {
@@ -33,7 +34,7 @@ fn lend(response: &mut Response, see: impl FnOnce(&mut Parts)) {
 fn rebuild(response: Response, call: Call) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
-    let body = Body::wrap(ResponseBody::new(body, call));
+    let body = Body::wrap(ResponseBody::new(body, call, Lease::default()));
     // The URL travels as an extension whose type is private.
     let mut builder = Builder::new();
     if let Some(extensions) = builder.extensions_mut() {

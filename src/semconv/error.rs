@@ -28,7 +28,7 @@ pub(crate) const PROTOCOL: &str = "protocol";
 pub(crate) const REDIRECT: &str = "redirect";
 pub(crate) const RESET: &str = "reset";
 pub(crate) const TIMEOUT: &str = "timeout";
-const TLS: &str = "tls";
+pub(crate) const TLS: &str = "tls";
 
 /// Texts longer than this are cut: a description is for reading.
 const MAX_DESCRIPTION: usize = 256;
@@ -44,6 +44,19 @@ impl Failure {
     pub(crate) fn named(error_type: impl Into<Cow<'static, str>>) -> Self {
         Self { error_type: error_type.into(), description: Cow::Borrowed("") }
     }
+
+    /// What the error says of a connection that was not made, corrected by who saw the phase fail. An
+    /// error of something else stays what it is.
+    pub(crate) fn in_phase(self, phase: &'static str) -> Self {
+        if ![CONNECT, CONNECT_TIMEOUT, DNS, TLS, OTHER].contains(&&*self.error_type) {
+            return self;
+        }
+        let description = match self.description.strip_prefix(&*self.error_type) {
+            Some(texts) => Cow::Owned([phase, texts].concat()),
+            None => self.description,
+        };
+        Self { error_type: Cow::Borrowed(phase), description }
+    }
 }
 
 /// When an error came.
@@ -55,11 +68,24 @@ pub(crate) enum Stage {
 
 /// Names an error of a service or of a body.
 pub(crate) fn classify<E: Display + 'static>(error: &E, stage: Stage, describe_unknown: bool) -> Failure {
-    if let Some(known) = as_error(error).and_then(|error| read(error, stage)) {
+    if let Some(known) = as_error(error).and_then(|error| read(error, stage, false)) {
         return known;
     }
     let description = if describe_unknown { cut(error.to_string()) } else { String::new() };
     Failure { error_type: Cow::Borrowed(OTHER), description: Cow::Owned(description) }
+}
+
+/// Names an error that came while a connection was being made. The phase may be known, which the
+/// error's own sources cannot be surer of.
+#[cfg(feature = "connect")]
+pub(crate) fn classify_connecting<E: Display + 'static>(error: &E, phase: Option<&'static str>) -> Failure {
+    let read = as_error(error).and_then(|error| read(error, Stage::Head, true));
+    let unknown = || Failure { description: Cow::Borrowed(CONNECT), ..Failure::named(CONNECT) };
+    let read = read.unwrap_or_else(unknown);
+    match phase {
+        Some(phase) => read.in_phase(phase),
+        None => read,
+    }
 }
 
 /// An error type that we know can be asked for its sources.
@@ -101,8 +127,7 @@ impl Clue {
 }
 
 /// The one place that reads the sources of an error. Nothing if none of them is known.
-fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
-    let mut connecting = false;
+fn read(error: &(dyn Error + 'static), stage: Stage, mut connecting: bool) -> Option<Failure> {
     let mut found = None;
     let mut texts = Vec::new();
     // No cycle is possible, but an endless chain is.

@@ -29,6 +29,8 @@ keys! {
     CLIENT_ADDRESS = "client.address";
     /// A low-cardinality name of what went wrong.
     ERROR_TYPE = "error.type";
+    /// Whether a connection is in use: `active` or `idle`.
+    HTTP_CONNECTION_STATE = "http.connection.state";
     /// The size of the request's payload in bytes.
     HTTP_REQUEST_BODY_SIZE = "http.request.body.size";
     /// The prefix of a captured request header; its lower-case name follows.
@@ -57,6 +59,8 @@ keys! {
     NETWORK_PEER_PORT = "network.peer.port";
     /// The version of HTTP that was spoken: `1.1`, `2`, `3`.
     NETWORK_PROTOCOL_VERSION = "network.protocol.version";
+    /// How the connection carries its bytes: `tcp`.
+    NETWORK_TRANSPORT = "network.transport";
     /// The host that was asked for.
     SERVER_ADDRESS = "server.address";
     /// The port that was asked for.

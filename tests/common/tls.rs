@@ -25,7 +25,7 @@ use super::text;
 
 pub type HttpsClient = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// A certificate for 127.0.0.1, signed by itself.
+/// A certificate for 127.0.0.1 and shop.example, signed by itself.
 pub struct Identity {
     certificate: CertificateDer<'static>,
     key: PrivatePkcs8KeyDer<'static>,
@@ -33,7 +33,8 @@ pub struct Identity {
 
 impl Identity {
     pub fn new() -> Self {
-        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certified =
+            rcgen::generate_simple_self_signed(["127.0.0.1", "shop.example"].map(str::to_owned)).unwrap();
         let key = PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
         Self { certificate: certified.cert.der().clone(), key }
     }
@@ -64,6 +65,13 @@ impl Identity {
 
     /// hyper-util's client inside of a layer. It trusts this certificate and no other.
     pub fn client(&self, layer: &ClientLayer) -> ClientService<HttpsClient> {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        layer.layer(legacy::Client::builder(TokioExecutor::new()).build(self.connector(http)))
+    }
+
+    /// TLS around the connections of a connector, for `https` and nothing else.
+    pub fn connector<T>(&self, http: T) -> HttpsConnector<T> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -71,8 +79,10 @@ impl Identity {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_all_versions().build();
-        layer.layer(legacy::Client::builder(TokioExecutor::new()).build(connector))
+        HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+            .enable_all_versions()
+            .wrap_connector(http)
     }
 }
