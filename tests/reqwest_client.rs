@@ -264,6 +264,18 @@ fn secret_url(authority: impl std::fmt::Display) -> String {
     format!("http://user:pa55word@{authority}/x?sig=s3cret#part")
 }
 
+#[tokio::test]
+async fn secrets_of_a_url_are_nowhere() {
+    let address = says(HELLO).await;
+    for way in WAYS {
+        let telemetry = Telemetry::new();
+        let span = beside_bare(way, &telemetry, &plain(), get(secret_url(address)), whole).await;
+        let shown = format!("http://REDACTED:REDACTED@{address}/x?sig=REDACTED");
+        assert_client(&span, address, Status::Unset, &[OK, ("url.full", shown.as_str())]);
+        assert_nowhere(&telemetry, &["pa55word", "s3cret"]);
+    }
+}
+
 /// A call fails with this class, as it fails without us, and no secret is told.
 async fn fails(class: &str, client: &Client, address: SocketAddr, more: &[(&str, &str)]) {
     fails_at(class, client, &address.to_string(), address, more).await;
@@ -367,27 +379,38 @@ async fn a_connection_that_is_reset_before_the_head() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off() {
-    let address = accepts(|mut stream| async move {
-        read_until(&mut stream, "\r\n\r\n").await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello").await.unwrap();
-        // What was not read yet makes it a reset.
-        stream.set_zero_linger().unwrap();
-    })
-    .await;
-    // Whether the head arrives before the reset is the network's affair, so it is read first.
+async fn a_connection_that_is_reset_in_the_body() {
+    let reset = Arc::new(Notify::new());
+    let address = {
+        let reset = reset.clone();
+        accepts(move |mut stream| {
+            let reset = reset.clone();
+            async move {
+                read_until(&mut stream, "\r\n\r\n").await;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello").await.unwrap();
+                // A reset takes back what was not read yet.
+                reset.notified().await;
+                stream.set_zero_linger().unwrap();
+            }
+        })
+        .await
+    };
+    let breaks_off = async |answer: Answer| {
+        let mut response = answer.unwrap();
+        let first = response.chunk().await.unwrap();
+        reset.notify_one();
+        (first, answers(&response.chunk().await.unwrap_err()))
+    };
     for way in WAYS {
         let telemetry = Telemetry::new();
-        let answer = way.send(&telemetry.client(), &plain(), get(secret_url(address))).await;
-        let class = match answer {
-            Ok(response) => {
-                response.bytes().await.unwrap_err();
-                "body"
-            }
-            Err(_) => "reset",
-        };
-        assert_eq!(attribute(&telemetry.span().await, "error.type").as_deref(), Some(class));
+        let span = beside_bare(way, &telemetry, &plain(), get(x(address)), breaks_off).await;
+        assert_failed(&span, address, "body", &[OK]);
+        assert_measured(&telemetry, &span);
     }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -692,7 +715,7 @@ async fn nothing_is_recorded_where_telemetry_is_suppressed() {
 }
 
 #[tokio::test]
-async fn a_proxy_keeps_one_trace_and_the_labels_of_its_server() {
+async fn a_proxy_keeps_one_trace() {
     let telemetry = Telemetry::new();
     let upstream = serve_answers(|_| Response::new(text("hello"))).await;
     let layer = telemetry.client();
