@@ -12,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use bytes::Bytes;
 use common::client::*;
@@ -210,7 +211,10 @@ async fn the_phases_of_a_new_connection_follow_each_other_below_the_request() {
         let port = identity.serve(protocol).await.port();
         let connector = phases.tls(identity.connector(connector(&phases, at_once())));
         let url = format!("https://user:s3cret@shop.example:{port}/x?sig=s3cret");
-        assert_eq!(read(&mut client(&telemetry, connector), request(url)).await, "hello");
+        let mut client = client(&telemetry, connector);
+        assert_eq!(read(&mut client, request(url)).await, "hello");
+        assert_eq!(open(&telemetry), (0.0, 1.0));
+        assert!(telemetry.points(OPEN).iter().all(|point| point.attributes["url.scheme"] == "https"));
         let spans = telemetry.spans(4).await;
         let [dns, tcp, tls, get] = &spans[..] else { unreachable!() };
         assert_phase(dns, get, "dns", port, "shop.example", &[]);
@@ -351,6 +355,39 @@ async fn requests_share_a_connection_of_http2() {
     let points = telemetry.points(DURATION);
     assert_eq!((points.len(), points[0].count), (1, 1));
     assert_eq!(points[0].attributes["network.protocol.version"], "2");
+}
+
+#[tokio::test]
+async fn what_http2_sends_of_itself_does_not_make_a_connection_active() {
+    struct Gone(Arc<Notify>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let telemetry = Telemetry::new();
+    let reset = Arc::new(Notify::new());
+    let address = {
+        let reset = reset.clone();
+        answers(move |_| {
+            let gone = Gone(reset.clone());
+            Response::new(StreamBody::new(stream::poll_fn(move |_| {
+                let _ = &gone;
+                Poll::<Option<Result<Frame<Bytes>, io::Error>>>::Pending
+            })))
+        })
+        .await
+    };
+    let connector = connector(&phases(&telemetry), at_once());
+    let inner = legacy::Client::builder(TokioExecutor::new()).http2_only(true).build(connector);
+    let mut client = telemetry.client().layer(inner);
+    let response = soon("a head", client.call(get_shop(address))).await.unwrap();
+    assert_eq!(open(&telemetry), (1.0, 0.0));
+    drop(response);
+    assert_eq!(open(&telemetry), (0.0, 1.0));
+    // The server has been told that nobody reads on.
+    soon("the stream to be reset", reset.notified()).await;
+    assert_eq!(open(&telemetry), (0.0, 1.0));
 }
 
 /// An error of which nobody knows anything.
@@ -572,9 +609,10 @@ async fn a_connection_is_active_while_it_is_used_and_idle_in_between() {
         soon("the request", came.notified()).await;
         assert_eq!(open(&telemetry), (1.0, 0.0), "waiting, round {round}");
         go.notify_one();
-        let response = soon("a head", call).await.unwrap().unwrap();
+        let mut body = soon("a head", call).await.unwrap().unwrap().into_body();
         assert_eq!(open(&telemetry), (1.0, 0.0), "reading, round {round}");
-        response.into_body().collect().await.unwrap();
+        // Its end is enough, though it is still there.
+        (&mut body).collect().await.unwrap();
         assert_eq!(open(&telemetry), (0.0, 1.0), "read, round {round}");
         // Until it is back in the pool.
         for _ in 0..10 {
@@ -688,23 +726,27 @@ async fn metrics_can_be_switched_off() {
 
 #[tokio::test]
 async fn a_resolver_that_asks_over_http_has_phases_of_its_own() {
-    let telemetry = Telemetry::new();
-    let phases = phases(&telemetry);
-    let (address, inner) = (hello().await, plain(&telemetry));
-    let over_http = resolver(move || {
-        let inner = inner.clone();
-        async move {
-            inner.oneshot(get_x(address)).await.unwrap();
-        }
-    });
-    let mut client = client(&telemetry, connector(&phases, over_http));
-    read(&mut client, get_shop(address)).await;
-    let spans = telemetry.spans(5).await;
-    assert_eq!(names(&spans), ["tcp", "GET", "dns", "tcp", "GET"]);
-    assert_eq!(spans[0].parent_span_id, spans[1].span_context.span_id());
-    assert_phase(&spans[2], &spans[4], "dns", 0, "shop.example", &[]);
-    assert_phase(&spans[3], &spans[4], "tcp", address.port(), "shop.example", &peer!(address.port()));
-    assert_eq!(spans[2].end_time, spans[3].start_time);
+    let address = hello().await;
+    // It may have other ways to find an answer, so its failures are not the connection's.
+    for asked in [address, nobody()] {
+        let telemetry = Telemetry::new();
+        let phases = phases(&telemetry);
+        let inner = plain(&telemetry);
+        let over_http = resolver(move || {
+            let inner = inner.clone();
+            async move {
+                let _ = inner.oneshot(get_x(asked)).await;
+            }
+        });
+        let mut client = client(&telemetry, connector(&phases, over_http));
+        read(&mut client, get_shop(address)).await;
+        let spans = telemetry.spans(5).await;
+        assert_eq!(names(&spans), ["tcp", "GET", "dns", "tcp", "GET"]);
+        assert_eq!(spans[0].parent_span_id, spans[1].span_context.span_id());
+        assert_phase(&spans[2], &spans[4], "dns", 0, "shop.example", &[]);
+        assert_phase(&spans[3], &spans[4], "tcp", address.port(), "shop.example", &peer!(address.port()));
+        assert_eq!(spans[2].end_time, spans[3].start_time);
+    }
 }
 
 #[tokio::test]
