@@ -1,5 +1,5 @@
-//! OpenTelemetry tracing and metrics for Tower HTTP: one layer for servers, one for clients, correct
-//! to the end of the body.
+//! OpenTelemetry tracing and metrics for Tower HTTP and gRPC: one layer for servers, one for clients,
+//! correct to the end of the body.
 //!
 //! # A server in thirty seconds
 //!
@@ -45,6 +45,7 @@
 //! | `internal-logs` | yes | the crate's few warnings, through the `log` facade |
 //! | `bound-instruments` | no | cheaper metrics, with what OpenTelemetry's SDK calls experimental |
 //! | `hyper-util` | no | recognises hyper's and hyper-util's errors, and `HttpInfo` |
+//! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -69,6 +70,8 @@ mod request_body;
 pub mod semconv;
 pub mod server;
 mod signals;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 #[doc = include_str!("docs/design.md")]
 pub mod design {}

@@ -44,6 +44,10 @@ pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(error) = crate::hyper_util::error(error) {
         return Some(error);
     }
+    #[cfg(feature = "tonic")]
+    if let Some(error) = crate::tonic::error(error) {
+        return Some(error);
+    }
     let _ = error;
     None
 }
@@ -56,6 +60,10 @@ pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
     }
     #[cfg(feature = "hyper-util")]
     if let Some(clue) = crate::hyper_util::clue(error) {
+        return Some(clue);
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(clue) = crate::tonic::clue(error) {
         return Some(clue);
     }
     let _ = error;

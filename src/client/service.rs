@@ -3,21 +3,22 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body::Body;
 use opentelemetry::Context;
 use tower_service::Service;
 
 use super::attempts::Attempts;
+use super::rpc;
 use super::template::UrlTemplate;
-use crate::config::Config;
+use crate::config::{Config, Place};
 use crate::exchange::{Call, Owner, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start};
 use crate::metrics::Labels;
 use crate::request_body::RequestBytes;
 use crate::semconv::attributes::StartAttributes;
 use crate::semconv::client::{self, Target};
-use crate::semconv::intern;
 use crate::semconv::method::SpanName;
+use crate::semconv::{grpc, intern};
 use crate::signals::Signals;
 
 /// What [`ClientLayer`](crate::ClientLayer) makes of a service.
@@ -71,7 +72,11 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         inject(config, &parent, parts);
         return Call::Ended;
     };
-    let owner = start(config, parts, signals, parent, given);
+    let owner = if parts.headers.get(header::CONTENT_TYPE).is_some_and(grpc::is_grpc) {
+        rpc::start(config, parts, signals, parent)
+    } else {
+        start(config, parts, signals, parent, given)
+    };
     let exchange = owner.exchange();
     if exchange.is_recorded() {
         config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
@@ -117,10 +122,11 @@ fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Cont
         version: None,
         route: None,
         request_bytes,
+        rpc: None,
     };
     let sampling_relevant = |attributes: &mut StartAttributes| {
         client::sampling_relevant(attributes, parts, &method, &target, &config.sensitive_query_keys);
-        attributes.capture(config.request_headers.attributes(&parts.headers));
+        attributes.capture(config.request_headers.attributes(&parts.headers, Place::Http));
     };
     Owner::start(config, start, sampling_relevant, |detail| {
         client::detail(detail, parts, &method, resend_count, template);

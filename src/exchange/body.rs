@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -51,6 +52,9 @@ where
         });
         let (frame, bytes, ended) = ready!(polled);
         this.call.received(bytes);
+        if let Some(trailers) = trailers(frame.as_ref()) {
+            this.call.trailed(trailers);
+        }
         if let Some(Err(error)) = &frame {
             this.call.fail(error);
         } else if ended {
@@ -66,6 +70,10 @@ where
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+fn trailers<D, E>(frame: Option<&Result<Frame<D>, E>>) -> Option<&HeaderMap> {
+    frame?.as_ref().ok()?.trailers_ref()
 }
 
 fn bytes<D: Buf>(frame: &Frame<D>) -> u64 {

@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::io;
 
 use super::OTHER;
+use super::grpc::Code;
 use crate::recognise;
 
 /// Sent by nobody, so that the client's is told apart: who called went away.
@@ -20,13 +21,13 @@ pub(crate) const PANIC: &str = "panic";
 
 // The closed list of the crate's documentation, beside `_OTHER`.
 pub(crate) const BODY: &str = "body";
-const CONNECT: &str = "connect";
-const CONNECT_TIMEOUT: &str = "connect_timeout";
-const DNS: &str = "dns";
+pub(crate) const CONNECT: &str = "connect";
+pub(crate) const CONNECT_TIMEOUT: &str = "connect_timeout";
+pub(crate) const DNS: &str = "dns";
 pub(crate) const PROTOCOL: &str = "protocol";
 pub(crate) const RESET: &str = "reset";
 pub(crate) const TIMEOUT: &str = "timeout";
-const TLS: &str = "tls";
+pub(crate) const TLS: &str = "tls";
 
 /// Texts longer than this are cut: a description is for reading.
 const MAX_DESCRIPTION: usize = 256;
@@ -36,11 +37,13 @@ const MAX_DESCRIPTION: usize = 256;
 pub(crate) struct Failure {
     pub(crate) error_type: Cow<'static, str>,
     pub(crate) description: Cow<'static, str>,
+    /// If the error is a status of gRPC.
+    pub(crate) code: Option<Code>,
 }
 
 impl Failure {
     pub(crate) fn named(error_type: impl Into<Cow<'static, str>>) -> Self {
-        Self { error_type: error_type.into(), description: Cow::Borrowed("") }
+        Self { error_type: error_type.into(), description: Cow::Borrowed(""), code: None }
     }
 }
 
@@ -57,7 +60,7 @@ pub(crate) fn classify<E: Display + 'static>(error: &E, stage: Stage, describe_u
         return known;
     }
     let description = if describe_unknown { cut(error.to_string()) } else { String::new() };
-    Failure { error_type: Cow::Borrowed(OTHER), description: Cow::Owned(description) }
+    Failure { description: Cow::Owned(description), ..Failure::named(OTHER) }
 }
 
 /// An error type that we know can be asked for its sources.
@@ -86,6 +89,9 @@ pub(crate) enum Hint {
     Known,
     /// It is of this class, unless an error further in is more precise.
     Class(&'static str),
+    /// It is a status of gRPC, which names it unless an error further in does.
+    #[cfg_attr(not(feature = "tonic"), expect(dead_code, reason = "only tonic has them"))]
+    Status(Code),
 }
 
 impl Clue {
@@ -102,6 +108,7 @@ impl Clue {
 fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
     let mut connecting = false;
     let mut found = None;
+    let mut code = None;
     let mut texts = Vec::new();
     // No cycle is possible, but an endless chain is.
     let chain = std::iter::successors(Some(error), |error| (*error).source()).take(16);
@@ -113,12 +120,14 @@ fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
             Hint::Known => found = found.or(Some(OTHER)),
             Hint::Class(TIMEOUT) if connecting => found = Some(CONNECT_TIMEOUT),
             Hint::Class(class) => found = Some(class),
+            Hint::Status(status) => code = code.or(Some(status)),
         }
         // Whatever broke the request's body off is the body's affair.
         if found == Some(BODY) {
             break;
         }
     }
+    let found = found.filter(|class| *class != OTHER).or(code.map(Code::name)).or(found);
     let class = match (stage, found) {
         (_, None | Some(OTHER)) if connecting => CONNECT,
         (Stage::Body, Some(TIMEOUT)) => TIMEOUT,
@@ -127,7 +136,7 @@ fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
         (Stage::Body, None) => return None,
     };
     let description = [vec![Cow::Borrowed(class)], texts].concat().join(": ");
-    Some(Failure { error_type: Cow::Borrowed(class), description: Cow::Owned(cut(description)) })
+    Some(Failure { error_type: Cow::Borrowed(class), description: Cow::Owned(cut(description)), code })
 }
 
 fn clue(error: &(dyn Error + 'static), connecting: bool) -> Option<Clue> {
@@ -204,7 +213,7 @@ fn text_clue(text: &str) -> Option<Clue> {
     Some(Clue::telling(*hint, *beginning))
 }
 
-fn cut(mut text: String) -> String {
+pub(crate) fn cut(mut text: String) -> String {
     if let Some(end) = (0..=MAX_DESCRIPTION.min(text.len())).rfind(|end| text.is_char_boundary(*end)) {
         text.truncate(end);
     }
