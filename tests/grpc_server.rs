@@ -20,6 +20,7 @@ use otelhttp::ServerLayer;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_prost::ProstCodec;
+use tower::ServiceExt;
 
 const DURATION: &str = "rpc.server.call.duration";
 const HTTP: [&str; 2] = ["http.server.request.duration", "http.server.active_requests"];
@@ -266,21 +267,21 @@ async fn a_method_exists_if_the_router_or_the_list_says_so() {
 
 #[tokio::test]
 async fn ten_thousand_paths_add_no_series() {
-    let (telemetry, address) = start().await;
-    let mut sender = http2::<Full<Bytes>>(address).await;
+    let telemetry = Telemetry::new();
+    let app = app(telemetry.server());
     for number in 0..10_000 {
         // Of no service, of one that exists, and of no shape.
-        let path = match number % 4 {
-            0 => format!("/x{number}.Service/Method{number}"),
-            1 => format!("/grpc.health.v1.Health/Method{number}"),
-            2 => format!("/grpc.health.v1.Health/a/b{number}"),
-            _ => format!("/{number}"),
-        };
-        let request = Request::post(format!("http://{address}{path}"));
-        let request = request.header("content-type", "application/grpc").body(Full::default()).unwrap();
-        let response = soon("a head", sender.send_request(request)).await.unwrap();
-        assert_eq!(response.headers()["grpc-status"], "12");
-        response.into_body().collect().await.unwrap();
+        let head = finish(
+            &app,
+            match number % 4 {
+                0 => format!("/x{number}.Service/Method{number}"),
+                1 => format!("/grpc.health.v1.Health/Method{number}"),
+                2 => format!("/grpc.health.v1.Health/a/b{number}"),
+                _ => format!("/{number}"),
+            },
+        )
+        .await;
+        assert_eq!(head["grpc-status"], "12");
     }
     let spans = telemetry.spans(10_000).await;
     let unknown = spans.iter().filter(|span| span.name == "grpc");
@@ -303,12 +304,21 @@ async fn who_answers_before_the_method_is_known_lets_no_caller_make_series() {
     let refuse = axum::middleware::from_fn(async |_: axum::extract::Request, _: axum::middleware::Next| {
         only("16").map(axum::body::Body::new)
     });
-    let address = serve(services().into_axum_router().layer(refuse).layer(telemetry.server())).await;
+    let app = services().into_axum_router().layer(refuse).layer(telemetry.server());
     for number in 0..1_000 {
-        call(address, &format!("/grpc.health.v1.Health/Method{number}"), &[]).await;
+        finish(&app, format!("/grpc.health.v1.Health/Method{number}")).await;
     }
     telemetry.spans(1_000).await;
     assert_eq!(telemetry.points(DURATION).len(), 256 + 1);
+}
+
+/// Calls a method in process, and reads the answer whole.
+async fn finish(app: &Router, path: String) -> http::HeaderMap {
+    let request = Request::post(path).header("content-type", "application/grpc");
+    let response = app.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    body.collect().await.unwrap();
+    head.headers
 }
 
 /// A server that answers every call so.
@@ -386,7 +396,7 @@ async fn a_body_that_fails_is_an_error() {
 #[cfg(feature = "tonic")]
 #[tokio::test]
 async fn a_status_that_comes_as_an_error_is_a_status() {
-    use tower::{Layer, ServiceExt};
+    use tower::Layer;
     for (code, error) in [(Code::NotFound, None), (Code::Internal, Some("INTERNAL"))] {
         let telemetry = Telemetry::new();
         let service = tower::service_fn(move |_: Request<()>| async move {
