@@ -15,10 +15,16 @@ use crate::semconv::grpc::{self, RpcMethod};
 use crate::semconv::{intern, rpc};
 use crate::signals::Signals;
 
-pub(super) fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Context) -> Owner {
-    let target = Target::of(parts, config.scheme);
-    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
-    let address = folded.map(|address| intern::text(&address)).or_else(|| target.host.clone());
+/// Not inlined, for the sake of HTTP.
+#[inline(never)]
+pub(super) fn start(
+    config: &Arc<Config>,
+    parts: &Parts,
+    signals: Signals<'_>,
+    parent: Context,
+    target: Target,
+    address: Option<Arc<str>>,
+) -> Owner {
     let method = method(parts);
     let call = Rpc::new(method.clone(), &parts.headers);
     let start = Start {

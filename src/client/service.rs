@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
 use tower_service::Service;
@@ -72,11 +72,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         inject(config, &parent, parts);
         return Call::Ended;
     };
-    let owner = if parts.headers.get(header::CONTENT_TYPE).is_some_and(grpc::is_grpc) {
-        rpc::start(config, parts, signals, parent)
-    } else {
-        start(config, parts, signals, parent, given)
-    };
+    let owner = start(config, parts, signals, parent, given);
     let exchange = owner.exchange();
     if exchange.is_recorded() {
         config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
@@ -103,9 +99,13 @@ struct Given {
 fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Context, given: Given) -> Owner {
     let Given { resend_count, template, request_bytes } = given;
     let target = Target::of(parts, config.scheme);
+    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
+    let address = folded.map(|address| intern::text(&address)).or_else(|| target.host.clone());
+    if grpc::is_call(parts) {
+        return rpc::start(config, parts, signals, parent, target, address);
+    }
     let method = config.known_methods.label(&parts.method);
     let SpanName { name, target: template } = method.span_name(template.as_deref());
-    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
     let start = Start {
         signals,
         parent,
@@ -114,7 +114,7 @@ fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Cont
         method: &parts.method,
         labels: Labels {
             method: method.clone(),
-            address: folded.map(|address| intern::text(&address)).or_else(|| target.host.clone()),
+            address,
             port: Some(target.port),
             template: template.clone(),
             scheme: None,

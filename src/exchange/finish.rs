@@ -77,6 +77,7 @@ impl Exchange {
     }
 
     /// Writes what was said, and the verdict, and ends the span.
+    #[inline]
     pub(super) fn end_span(
         &self,
         span: &SpanRef<'_>,
@@ -107,6 +108,7 @@ impl<'s> Findings<'s> {
         Self { span, said }
     }
 
+    #[inline]
     pub(super) fn tell(&self, finding: KeyValue) {
         if self.said.iter().all(|said| said.key != finding.key) {
             self.span.set_attribute(finding);

@@ -148,6 +148,8 @@ impl Owner {
         !ended
     }
 
+    /// Not inlined, for the sake of HTTP.
+    #[inline(never)]
     pub(super) fn finish_rpc(&self, rpc: &Rpc, mut late: Late, elapsed: Duration) {
         let exchange = &*self.exchange;
         let config = &*exchange.config;

@@ -8,7 +8,8 @@ mod code;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::request::Parts;
+use http::{HeaderValue, Method, header};
 
 pub(crate) use code::Code;
 
@@ -26,6 +27,11 @@ pub(crate) const TIMEOUT_HEADER: &str = "grpc-timeout";
 pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
     let rest = content_type.as_bytes().strip_prefix(b"application/grpc");
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+}
+
+/// Whether a client's request is a call. "Method → `POST`": asked first, since it is the cheaper question.
+pub(crate) fn is_call(parts: &Parts) -> bool {
+    parts.method == Method::POST && parts.headers.get(header::CONTENT_TYPE).is_some_and(is_grpc)
 }
 
 /// "Path → `/` Service-Name `/` {method name}", whatever a proxy or a nesting router has put in front.

@@ -8,7 +8,7 @@ use opentelemetry::StringValue;
 
 use super::attributes::{Detail, StartAttributes, StartKey};
 use super::grpc::RpcMethod;
-use super::{OTHER, grpc, intern};
+use super::{OTHER, grpc};
 
 /// "The following attributes can be important for making sampling decisions and SHOULD be provided
 /// at span creation time (if provided at all)": RPC spans.
@@ -39,5 +39,5 @@ pub(crate) fn detail(detail: &mut Detail<'_>, parts: &Parts, method: &RpcMethod,
 
 fn original(parts: &Parts) -> Arc<str> {
     let path = parts.uri.path();
-    intern::path(grpc::method(path).unwrap_or_else(|| path.trim_start_matches('/')))
+    Arc::from(grpc::method(path).unwrap_or_else(|| path.trim_start_matches('/')))
 }

@@ -11,24 +11,23 @@ use super::service::route;
 use crate::address::{Origin, PeerAddr};
 use crate::config::{Config, Place};
 use crate::exchange::{Owner, Rpc, Start};
-use crate::headers::Found;
 use crate::metrics::Labels;
 use crate::semconv::attributes::StartAttributes;
 use crate::semconv::grpc::{self, Routed, RpcMethod};
 use crate::semconv::{intern, rpc};
 use crate::signals::Signals;
 
+/// Not inlined: a request of HTTP would carry it along, which costs it some 100 instructions.
+#[inline(never)]
 pub(super) fn start(
     config: &Arc<Config>,
     parts: &Parts,
-    found: &Found<'_>,
     signals: Signals<'_>,
     (parent, link): (Context, Option<SpanContext>),
+    origin: Origin,
+    peer: Option<PeerAddr>,
 ) -> Owner {
-    let peer = PeerAddr::of(&parts.extensions);
-    let client = peer.map(|peer| peer.peer.ip().to_canonical());
-    let server = Origin::of(parts, found.host, client, &config.trusted_proxies).server;
-    let server = server.map(|server| (server.host, server.port));
+    let server = origin.server.map(|server| (server.host, server.port));
     let method = method(config, parts);
     let call = Rpc::new(method.clone(), &parts.headers);
     let start = Start {
@@ -63,7 +62,7 @@ fn method(config: &Config, parts: &Parts) -> RpcMethod {
     }
     match route(config, parts).and_then(|route| grpc::routed(method, &route)) {
         Some(Routed::Exactly) => RpcMethod::Known(intern::text(method)),
-        Some(Routed::ByService) if !is_listed(config, method) => RpcMethod::Guessed(intern::path(method)),
+        Some(Routed::ByService) if !is_listed(config, method) => RpcMethod::Guessed(intern::text(method)),
         _ => RpcMethod::Unknown,
     }
 }

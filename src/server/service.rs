@@ -72,11 +72,7 @@ fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
         parts.extensions.insert(ServerSpan::default());
         return Call::Passed(parent);
     };
-    let owner = if found.content_type.is_some_and(grpc::is_grpc) {
-        rpc::start(config, parts, &found, signals, (parent, link))
-    } else {
-        start(config, parts, &found, signals, (parent, link), request_bytes)
-    };
+    let owner = start(config, parts, &found, signals, (parent, link), request_bytes);
     let exchange = owner.exchange();
     if exchange.is_recorded() {
         config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
@@ -136,6 +132,9 @@ fn start(
     let peer = PeerAddr::of(&parts.extensions);
     let client = peer.map(|peer| peer.peer.ip().to_canonical());
     let mut origin = Origin::of(parts, found.host, client, &config.trusted_proxies);
+    if found.content_type.is_some_and(grpc::is_grpc) {
+        return rpc::start(config, parts, signals, (parent, link), origin, peer);
+    }
     let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
     let method = config.known_methods.label(&parts.method);
     let SpanName { name, target: route } = method.span_name(route(config, parts).as_deref());
