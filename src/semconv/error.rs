@@ -76,9 +76,11 @@ fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 
 /// What one error of a chain tells about the whole.
 pub(crate) struct Clue {
-    hint: Hint,
+    pub(crate) hint: Hint,
     /// A text that holds nothing of a caller, a user or a peer.
-    text: Option<Cow<'static, str>>,
+    pub(crate) text: Option<Cow<'static, str>>,
+    /// If it is a status of gRPC, or stands for one. It names the error if nothing else does.
+    pub(crate) code: Option<Code>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,18 +91,15 @@ pub(crate) enum Hint {
     Known,
     /// It is of this class, unless an error further in is more precise.
     Class(&'static str),
-    /// It is a status of gRPC, which names it unless an error further in does.
-    #[cfg_attr(not(feature = "tonic"), expect(dead_code, reason = "only tonic has them"))]
-    Status(Code),
 }
 
 impl Clue {
     pub(crate) fn telling(hint: Hint, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { hint, text: Some(text.into()) }
+        Self { hint, text: Some(text.into()), code: None }
     }
 
     pub(crate) fn silent(hint: Hint) -> Self {
-        Self { hint, text: None }
+        Self { hint, text: None, code: None }
     }
 }
 
@@ -113,14 +112,14 @@ fn read(error: &(dyn Error + 'static), stage: Stage) -> Option<Failure> {
     // No cycle is possible, but an endless chain is.
     let chain = std::iter::successors(Some(error), |error| (*error).source()).take(16);
     for (depth, link) in chain.enumerate() {
-        let Some(Clue { hint, text }) = clue(link, connecting) else { continue };
+        let Some(Clue { hint, text, code: status }) = clue(link, connecting) else { continue };
+        code = code.or(status);
         texts.extend(text.filter(|_| depth > 0));
         match hint {
             Hint::Connecting => connecting = true,
             Hint::Known => found = found.or(Some(OTHER)),
             Hint::Class(TIMEOUT) if connecting => found = Some(CONNECT_TIMEOUT),
             Hint::Class(class) => found = Some(class),
-            Hint::Status(status) => code = code.or(Some(status)),
         }
         // Whatever broke the request's body off is the body's affair.
         if found == Some(BODY) {
