@@ -5,12 +5,13 @@ mod setters;
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use http::{Uri, request, response};
 
-pub(crate) use headers::CapturedHeaders;
+pub(crate) use headers::{CapturedHeaders, Place};
 pub(crate) use setters::shared_setters;
 
 use crate::address::TrustedProxies;
@@ -109,8 +110,10 @@ pub(crate) struct Config {
     pub(crate) body_size_metrics: bool,
     pub(crate) bound_instruments: bool,
     pub(crate) error_descriptions: bool,
+    pub(crate) rpc_status_messages: bool,
     // Only a server asks for these.
     pub(crate) route: OnHead<Option<String>>,
+    pub(crate) rpc_methods: BTreeSet<Arc<str>>,
     pub(crate) public_endpoint: OnHead<bool>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) server_timing: bool,
@@ -141,7 +144,9 @@ impl Config {
             body_size_metrics: false,
             bound_instruments: true,
             error_descriptions: false,
+            rpc_status_messages: true,
             route: Hook::default(),
+            rpc_methods: BTreeSet::new(),
             public_endpoint: Hook::default(),
             trusted_proxies: TrustedProxies::default(),
             server_timing: false,

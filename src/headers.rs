@@ -10,6 +10,7 @@ use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 pub(crate) struct Found<'h> {
     pub(crate) host: Option<&'h HeaderValue>,
     pub(crate) user_agent: Option<&'h HeaderValue>,
+    pub(crate) content_type: Option<&'h HeaderValue>,
     /// Nothing if it is repeated.
     pub(crate) traceparent: Option<&'h HeaderValue>,
     pub(crate) has_tracestate: bool,
@@ -31,6 +32,7 @@ impl<'h> Found<'h> {
             match name.as_str() {
                 "host" => found.host = found.host.or(Some(value)),
                 "user-agent" => found.user_agent = found.user_agent.or(Some(value)),
+                "content-type" => found.content_type = found.content_type.or(Some(value)),
                 "traceparent" => repeated |= found.traceparent.replace(value).is_some(),
                 "tracestate" => found.has_tracestate = true,
                 "baggage" => found.has_baggage = true,
@@ -46,6 +48,7 @@ impl<'h> Found<'h> {
         Self {
             host: headers.get(header::HOST),
             user_agent: headers.get(header::USER_AGENT),
+            content_type: headers.get(header::CONTENT_TYPE),
             traceparent: parents.next().filter(|_| parents.next().is_none()),
             has_tracestate: headers.contains_key(&TRACESTATE),
             has_baggage: headers.contains_key(&BAGGAGE),
@@ -59,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_pass_finds_what_looking_up_finds() {
-        let names = ["host", "user-agent", "traceparent", "tracestate", "baggage", "accept", "x-other"];
+        let names = ["host", "user-agent", "content-type", "traceparent", "tracestate", "baggage", "accept"];
         for chosen in 0..1_usize << (2 * names.len()) {
             let mut headers = HeaderMap::new();
             for (bit, name) in names.iter().chain(&names).enumerate() {

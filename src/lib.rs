@@ -1,5 +1,5 @@
-//! OpenTelemetry tracing and metrics for Tower HTTP: one layer for servers, one for clients, correct
-//! to the end of the body.
+//! OpenTelemetry tracing and metrics for Tower HTTP and gRPC: one layer for servers, one for clients,
+//! correct to the end of the body.
 //!
 //! # A server in thirty seconds
 //!
@@ -48,6 +48,7 @@
 //! | `connect` | no | the phases of a new connection (DNS, TCP, TLS) and the connections that are open, for hyper-util's connectors |
 //! | `reqwest` | no | [`ClientLayer`] around reqwest's client, and `traced` on its requests; with `hyper-util` |
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
+//! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -78,6 +79,8 @@ mod reqwest_middleware;
 pub mod semconv;
 pub mod server;
 mod signals;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 #[doc = include_str!("docs/design.md")]
 pub mod design {}

@@ -53,6 +53,10 @@ pub(crate) fn error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(error) = crate::reqwest_middleware::error(error) {
         return Some(error);
     }
+    #[cfg(feature = "tonic")]
+    if let Some(error) = crate::tonic::error(error) {
+        return Some(error);
+    }
     let _ = error;
     None
 }
@@ -69,6 +73,10 @@ pub(crate) fn clue(error: &(dyn Error + 'static)) -> Option<Clue> {
     }
     #[cfg(feature = "reqwest")]
     if let Some(clue) = crate::reqwest::clue(error) {
+        return Some(clue);
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(clue) = crate::tonic::clue(error) {
         return Some(clue);
     }
     let _ = error;

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "axum", feature = "hyper-util"))]
 
 mod common;
+#[path = "common/grpc.rs"]
+mod grpc;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -13,6 +15,7 @@ use axum::routing::{any, get as on_get};
 use bytes::Bytes;
 use common::*;
 use futures_util::StreamExt;
+use grpc::{CHECK, asks, health, services};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::client::legacy::Client;
@@ -45,25 +48,42 @@ impl Registry {
         self.0["rules"][name].as_str().unwrap()
     }
 
-    fn span(&self, kind: &SpanKind) -> Signal<'_> {
-        self.signal(match kind {
-            SpanKind::Server => "span.http.server",
-            SpanKind::Client => "span.http.client",
-            other => panic!("a span of kind {other:?}"),
+    fn span(&self, span: &SpanData) -> Signal<'_> {
+        let is_rpc = attribute(span, "rpc.system.name").is_some();
+        self.signal(match (&span.span_kind, is_rpc) {
+            (SpanKind::Server, false) => "span.http.server",
+            (SpanKind::Client, false) => "span.http.client",
+            (SpanKind::Server, true) => "span.rpc.grpc.call.server",
+            (SpanKind::Client, true) => "span.rpc.grpc.call.client",
+            (other, _) => panic!("a span of kind {other:?}"),
         })
     }
 
+    /// What gRPC's own signals leave out is in those of RPC.
     fn signal(&self, id: &str) -> Signal<'_> {
-        let signal = self.0["signals"].get(id);
-        Signal(signal.unwrap_or_else(|| panic!("{id} is not in the registry")))
+        let signal = |id: &str| {
+            let signal = self.0["signals"].get(id);
+            signal.unwrap_or_else(|| panic!("{id} is not in the registry"))
+        };
+        let base = id.contains(".grpc.").then(|| signal(&id.replace(".grpc.", ".")));
+        Signal(signal(id), base)
     }
 }
 
-struct Signal<'r>(&'r Json);
+const SPANS: [&str; 4] =
+    ["span.http.server", "span.http.client", "span.rpc.grpc.call.server", "span.rpc.grpc.call.client"];
+
+struct Signal<'r>(&'r Json, Option<&'r Json>);
 
 impl<'r> Signal<'r> {
+    fn id(&self) -> &'r str {
+        self.0["id"].as_str().unwrap()
+    }
+
     fn entries(&self) -> impl Iterator<Item = &'r Json> {
-        self.0["attributes"].as_array().unwrap().iter()
+        let own = self.0["attributes"].as_array().unwrap();
+        let base = self.1.into_iter().flat_map(|base| base["attributes"].as_array().unwrap());
+        own.iter().chain(base.filter(|entry| own.iter().all(|own| name(own) != name(entry))))
     }
 
     /// The entry of a key; of a template if that is what it was made from.
@@ -96,6 +116,15 @@ struct Facts {
     /// Whether `Host` or `:authority` tells a port.
     port: bool,
     resend: Option<i64>,
+    rpc: Option<Rpc>,
+}
+
+/// The same of a call of gRPC.
+#[derive(Clone, Copy, Debug)]
+struct Rpc {
+    method: &'static str,
+    original: Option<&'static str>,
+    status: &'static str,
 }
 
 impl Facts {
@@ -117,6 +146,11 @@ impl Facts {
             "url.template" => text(self.template),
             "http.request.method_original" => text(self.method_original),
             "http.request.resend_count" => self.resend.map(|count| Some(Value::I64(count))),
+            "rpc.method" => text(self.rpc.map(|rpc| rpc.method)),
+            "rpc.method_original" => text(self.rpc.and_then(|rpc| rpc.original)),
+            "rpc.status_code" => text(self.rpc.map(|rpc| rpc.status)),
+            // Only of a client's metric.
+            "server.address" => Some(None),
             "url.query" => self.query.then_some(None),
             "server.port" => self.port.then_some(None),
             // The protocol is always `http`.
@@ -425,9 +459,91 @@ async fn lost_interest() -> Exchange {
     Exchange::of(telemetry, [Facts { what: "a caller that loses interest", ..Facts::default() }]).await
 }
 
+/// Calls of gRPC, of both sides.
+async fn rpcs() -> Vec<Exchange> {
+    let call = |what, method, status, error| {
+        let rpc = Rpc { method, original: None, status };
+        Facts { what, error, port: true, rpc: Some(rpc), ..Facts::default() }
+    };
+    let unknown = |what, original, status, error| {
+        let rpc = Rpc { method: "_OTHER", original: Some(original), status };
+        Facts { rpc: Some(rpc), ..call(what, "_OTHER", status, error) }
+    };
+    vec![
+        rpc_server(call("a call", CHECK, "OK", None), CHECK, "").await,
+        rpc_server(call("a status", CHECK, "INTERNAL", Some("INTERNAL")), CHECK, "13 disk").await,
+        rpc_server(call("a status that is no error", CHECK, "NOT_FOUND", None), CHECK, "5 none").await,
+        rpc_server(call("metadata", CHECK, "OK", None), CHECK, "metadata").await,
+        rpc_server(call("metadata of an error", CHECK, "NOT_FOUND", None), CHECK, "metadata of an error")
+            .await,
+        rpc_server(
+            unknown("an unknown method", "x.Y/Z", "UNIMPLEMENTED", Some("UNIMPLEMENTED")),
+            "x.Y/Z",
+            "",
+        )
+        .await,
+        rpc_client(call("a call", CHECK, "OK", None), "").await,
+        rpc_client(call("a status", CHECK, "NOT_FOUND", Some("NOT_FOUND")), "5 none").await,
+        rpc_client(call("metadata", CHECK, "OK", None), "metadata").await,
+        rpc_client(
+            call("metadata of an error", CHECK, "NOT_FOUND", Some("NOT_FOUND")),
+            "metadata of an error",
+        )
+        .await,
+        rpc_of_hyper(call("hyper's client", CHECK, "OK", None), CHECK).await,
+        rpc_of_hyper(unknown("no method", "alone", "UNIMPLEMENTED", Some("UNIMPLEMENTED")), "alone").await,
+    ]
+}
+
+/// The message of a call that asks for this.
+fn message(script: &str) -> Full<Bytes> {
+    let length = |length: usize| u8::try_from(length).unwrap();
+    let head = [0, 0, 0, 0, length(script.len() + 2), 0x0a, length(script.len())];
+    Full::from([&head[..], script.as_bytes()].concat())
+}
+
+fn rpc_request(uri: String, script: &str) -> Request<Full<Bytes>> {
+    let request = Request::post(uri).version(http::Version::HTTP_2);
+    let request = request.header("content-type", "application/grpc").header("x-tenant", "acme");
+    request.body(message(script)).unwrap()
+}
+
+async fn rpc_server(facts: Facts, method: &str, script: &str) -> Exchange {
+    let telemetry = Telemetry::new();
+    let layer =
+        telemetry.server().capture_request_headers(["x-tenant"]).capture_response_headers(["x-cache"]);
+    let address = serve(services().into_axum_router().layer(layer)).await;
+    let request = rpc_request(format!("http://{address}/{method}"), script);
+    let response = soon("a head", http2(address).await.send_request(request)).await.unwrap();
+    soon("a body", response.into_body().collect()).await.unwrap();
+    Exchange::of(telemetry, [facts]).await
+}
+
+async fn rpc_client(facts: Facts, script: &str) -> Exchange {
+    let telemetry = Telemetry::new();
+    let layer =
+        telemetry.client().capture_request_headers(["x-tenant"]).capture_response_headers(["x-cache"]);
+    let address = serve(services().into_axum_router()).await;
+    let mut request = tonic::Request::new(asks(script));
+    request.metadata_mut().insert("x-tenant", "acme".parse().unwrap());
+    let _ = health(&layer, address).check(request).await;
+    Exchange::of(telemetry, [facts]).await
+}
+
+/// It tells whom it is connected to, which tonic's channel does not.
+async fn rpc_of_hyper(facts: Facts, method: &str) -> Exchange {
+    let telemetry = Telemetry::new();
+    let address = serve(services().into_axum_router()).await;
+    let request = rpc_request(format!("http://{address}/{method}"), "");
+    let response = telemetry.client().layer(hyper_client(true)).oneshot(request).await.unwrap();
+    response.into_body().collect().await.unwrap();
+    Exchange::of(telemetry, [facts]).await
+}
+
 async fn all() -> Vec<Exchange> {
     let mut all = servers().await;
     all.extend(clients().await);
+    all.extend(rpcs().await);
     all
 }
 
@@ -492,7 +608,7 @@ async fn every_span_conforms_to_the_registry() {
     assert_eq!(registry.0["meta"]["version"], "1.45.0");
     for exchange in all().await {
         for (facts, span) in exchange.calls.iter().zip(&exchange.spans) {
-            assert_conforms(&registry.span(&span.span_kind), &span.attributes, facts, "the span");
+            assert_conforms(&registry.span(span), &span.attributes, facts, "the span");
             assert_scope(&span.instrumentation_scope, facts.what);
             let failed = matches!(span.status, Status::Error { .. });
             assert_eq!(failed, facts.error.is_some(), "{}: {:?}", facts.what, span.status);
@@ -516,19 +632,19 @@ async fn what_is_relevant_for_sampling_is_there_from_the_start() {
             let started = exchange.telemetry.started();
             let id = span.span_context.span_id();
             let started = started.iter().find(|started| started.span_context.span_id() == id).unwrap();
-            let signal = registry.span(&span.span_kind);
+            let signal = registry.span(span);
             for attribute in &span.attributes {
                 let entry = signal.entry(attribute.key.as_str()).unwrap();
                 if entry["sampling_relevant"] == true {
                     assert!(started.attributes.contains(attribute), "{}: {}", facts.what, attribute.key);
-                    relevant.insert((format!("{:?}", span.span_kind), name(entry)));
+                    relevant.insert((signal.id(), name(entry)));
                 }
             }
         }
     }
-    for kind in [SpanKind::Server, SpanKind::Client] {
-        for entry in registry.span(&kind).entries().filter(|entry| entry["sampling_relevant"] == true) {
-            let seen = (format!("{kind:?}"), name(entry));
+    for id in SPANS {
+        for entry in registry.signal(id).entries().filter(|entry| entry["sampling_relevant"] == true) {
+            let seen = (id, name(entry));
             assert!(relevant.contains(&seen), "{seen:?} is in no span of this test");
         }
     }
@@ -538,16 +654,17 @@ async fn what_is_relevant_for_sampling_is_there_from_the_start() {
 async fn everything_that_the_conventions_ask_for_is_recorded_somewhere() {
     let registry = Registry::load();
     let exchanges = all().await;
-    for kind in [SpanKind::Server, SpanKind::Client] {
-        let signal = registry.span(&kind);
+    for id in SPANS {
+        let signal = registry.signal(id);
         let spans = exchanges.iter().flat_map(|exchange| &exchange.spans);
-        let attributes = spans.filter(|span| span.span_kind == kind).flat_map(|span| &span.attributes);
+        let spans = spans.filter(|span| registry.span(span).id() == id);
+        let attributes = spans.flat_map(|span| &span.attributes);
         let seen: BTreeSet<&str> =
             attributes.map(|attribute| name(signal.entry(attribute.key.as_str()).unwrap())).collect();
         let asked = signal.entries().filter(|entry| level(entry) != "opt_in").map(name);
         let missing: Vec<_> =
             asked.filter(|name| !seen.contains(name) && *name != "network.protocol.name").collect();
-        assert_eq!(missing, [""; 0], "{kind:?}");
+        assert_eq!(missing, [""; 0], "{id}");
     }
 }
 
@@ -623,7 +740,8 @@ async fn every_metric_conforms_to_the_registry() {
         ["request.duration", "active_requests", "request.body.size", "response.body.size"]
             .map(|metric| format!("http.{side}.{metric}"))
     };
-    assert_eq!(seen, BTreeSet::from_iter(kept("server").into_iter().chain(kept("client"))));
+    let rpc = ["rpc.server.call.duration", "rpc.client.call.duration"].map(str::to_owned);
+    assert_eq!(seen, BTreeSet::from_iter(kept("server").into_iter().chain(kept("client")).chain(rpc)));
 }
 
 /// The call that a point is of, which its status code tells where there is more than one.
@@ -652,6 +770,30 @@ async fn the_known_methods_are_those_of_the_registry() {
                 Some(if is_known { method } else { other })
             );
             assert_eq!(attribute(&span, "http.request.method_original"), original);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_statuses_of_grpc_and_which_are_errors_are_those_of_the_registry() {
+    let registry = Registry::load();
+    assert_eq!(registry.rule("grpc_client_error_codes"), "all but OK");
+    let server_errors = registry.rules("grpc_server_error_codes");
+    for (number, name) in registry.rules("grpc_status_names").into_iter().enumerate() {
+        let telemetry = Telemetry::new();
+        let request = || rpc_request(format!("http://shop.example/{CHECK}"), "");
+        let answers = tower::service_fn(move |_: Request<Full<Bytes>>| async move {
+            let response = Response::builder().header("content-type", "application/grpc");
+            let response = response.header("grpc-status", number.to_string());
+            Ok::<_, Infallible>(response.body(Empty::<Bytes>::new()).unwrap())
+        });
+        telemetry.server().layer(answers).oneshot(request()).await.unwrap();
+        telemetry.client().layer(answers).oneshot(request()).await.unwrap();
+        let spans = telemetry.spans(2).await;
+        for (span, is_error) in spans.iter().zip([server_errors.contains(&name), name != "OK"]) {
+            assert_eq!(attribute(span, "rpc.status_code").as_deref(), Some(name));
+            assert_eq!(attribute(span, "error.type").as_deref(), is_error.then_some(name));
+            assert_eq!(matches!(span.status, Status::Error { .. }), is_error, "{name}");
         }
     }
 }

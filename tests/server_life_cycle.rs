@@ -373,6 +373,25 @@ async fn trailers_reach_the_client() {
 }
 
 #[tokio::test]
+async fn trailers_are_the_end_though_nobody_polls_again() {
+    let telemetry = Telemetry::new();
+    let address = serve_fn(telemetry.server(), |_| async {
+        let sum = (http::HeaderName::from_static("x-sum"), "7".parse().unwrap());
+        let trailers = Frame::trailers(http::HeaderMap::from_iter([sum]));
+        // It knows neither its length nor that it is at its end.
+        let frames = [Frame::data(Bytes::from_static(b"hello")), trailers];
+        Response::new(StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>))))
+    })
+    .await;
+    let mut sender = http2::<Empty<Bytes>>(address).await;
+    let request = Request::get(format!("http://{address}/x")).body(Empty::new()).unwrap();
+    let response = soon("a head", sender.send_request(request)).await.unwrap();
+    soon("a body", response.into_body().collect()).await.unwrap();
+    assert_eq!(telemetry.span().await.status, Status::Unset);
+    assert_settled(&telemetry, 1);
+}
+
+#[tokio::test]
 async fn server_sent_events_last_as_long_as_they_take_and_have_their_spans_below() {
     const LASTS: Duration = Duration::from_millis(200);
     let telemetry = Telemetry::new();

@@ -32,10 +32,28 @@
 //! | `redirect` | too many redirects, or one that was refused (reqwest) |
 //! | `_OTHER` | anything else |
 //!
-//! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`;
-//! `std::io::Error` and boxed errors always are. `dns` and `tls` are read off the error's sources, and
-//! `connect` is said where those tell nothing; with the wrappers of the feature `connect` around the
-//! connectors the two are sure.
+//! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`, tonic's
+//! with `tonic`; `std::io::Error` and boxed errors always are. `dns` and `tls` are read off the error's
+//! sources, and `connect` is said where those tell nothing; with the wrappers of the feature `connect`
+//! around the connectors the two are sure.
+//!
+//! # gRPC
+//!
+//! A request with `content-type: application/grpc` is a call of gRPC, and its span ends with the status:
+//!
+//! | what happened | span status | `error.type` | `rpc.status_code` |
+//! |---|---|---|---|
+//! | a status, in trailers or in the head | error unless it is `OK` | the status | the status |
+//! | a number that is none, or no status | error | `UNKNOWN` | `UNKNOWN` |
+//! | an answer that is not gRPC's | error | the status | by its code: 503 is `UNAVAILABLE`, 200 is `UNKNOWN` |
+//! | no response, or the body failed | error | a class (above), or what `on_error` says | that of a `tonic::Status` (feature `tonic`), or `DEADLINE_EXCEEDED` for `timeout`, `UNAVAILABLE` for a connection, `UNKNOWN` |
+//! | the call was dropped before its status | error | `CANCELLED` | `CANCELLED` |
+//! | the same when `grpc-timeout` was over | error | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` |
+//! | a panic | error | `panic` | `UNKNOWN` |
+//!
+//! Around `tonic::transport::Channel` the layer sees only the path of a request, unless the generated
+//! client is made by `with_origin`: without it `server.address` is not known.
+//! [`ClientLayer::end_at_headers`] does not concern gRPC: the status comes last.
 //!
 //! # Where to put it
 //!
@@ -51,6 +69,7 @@
 
 pub(crate) mod attempts;
 mod layer;
+mod rpc;
 pub(crate) mod service;
 mod template;
 

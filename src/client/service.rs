@@ -9,15 +9,16 @@ use opentelemetry::Context;
 use tower_service::Service;
 
 use super::attempts::Attempts;
+use super::rpc;
 use super::template::UrlTemplate;
-use crate::config::Config;
+use crate::config::{Config, Place};
 use crate::exchange::{Call, Owner, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start};
 use crate::metrics::Labels;
 use crate::request_body::RequestBytes;
 use crate::semconv::attributes::StartAttributes;
 use crate::semconv::client::{self, Target};
-use crate::semconv::intern;
 use crate::semconv::method::SpanName;
+use crate::semconv::{grpc, intern};
 use crate::signals::Signals;
 
 /// What [`ClientLayer`](crate::ClientLayer) makes of a service.
@@ -98,9 +99,13 @@ struct Given {
 fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Context, given: Given) -> Owner {
     let Given { resend_count, template, request_bytes } = given;
     let target = Target::of(parts, config.scheme);
+    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
+    let address = folded.map(|address| intern::text(&address)).or_else(|| target.host.clone());
+    if grpc::is_call(parts) {
+        return rpc::start(config, parts, signals, parent, target, address);
+    }
     let method = config.known_methods.label(&parts.method);
     let SpanName { name, target: template } = method.span_name(template.as_deref());
-    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
     let start = Start {
         signals,
         parent,
@@ -109,7 +114,7 @@ fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Cont
         method: &parts.method,
         labels: Labels {
             method: method.clone(),
-            address: folded.map(|address| intern::text(&address)).or_else(|| target.host.clone()),
+            address,
             port: Some(target.port),
             template: template.clone(),
             scheme: None,
@@ -117,10 +122,11 @@ fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Cont
         version: None,
         route: None,
         request_bytes,
+        rpc: None,
     };
     let sampling_relevant = |attributes: &mut StartAttributes| {
         client::sampling_relevant(attributes, parts, &method, &target, &config.sensitive_query_keys);
-        attributes.capture(config.request_headers.attributes(&parts.headers));
+        attributes.capture(config.request_headers.attributes(&parts.headers, Place::Http));
     };
     Owner::start(config, start, sampling_relevant, |detail| {
         client::detail(detail, parts, &method, resend_count, template);

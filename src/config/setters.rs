@@ -74,19 +74,22 @@ macro_rules! shared_setters {
             self.with(|config| config.on_error = $crate::config::Hook::new(std::sync::Arc::new(hook)))
         }
 
-        /// Records these request headers as `http.request.header.<name>`. Default: none.
+        /// Records these request headers as `http.request.header.<name>`, and the metadata of gRPC as
+        /// `rpc.request.header.<name>`. Default: none.
         ///
         /// A value that is marked sensitive is recorded as `REDACTED`.
         pub fn capture_request_headers(self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-            let headers = $crate::config::CapturedHeaders::new($crate::semconv::HTTP_REQUEST_HEADER, names);
+            let headers = $crate::config::CapturedHeaders::of_requests(names);
             self.with(|config| config.request_headers = headers)
         }
 
-        /// Records these response headers as `http.response.header.<name>`. Default: none.
+        /// Records these response headers as `http.response.header.<name>`, and the metadata of gRPC as
+        /// `rpc.response.header.<name>`, or `rpc.response.trailer.<name>` if it comes with the status.
+        /// Default: none.
         ///
         /// A value that is marked sensitive is recorded as `REDACTED`.
         pub fn capture_response_headers(self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-            let headers = $crate::config::CapturedHeaders::new($crate::semconv::HTTP_RESPONSE_HEADER, names);
+            let headers = $crate::config::CapturedHeaders::of_responses(names);
             self.with(|config| config.response_headers = headers)
         }
 
@@ -134,6 +137,13 @@ macro_rules! shared_setters {
         /// since they may hold what is secret.
         pub fn error_descriptions(self, record: bool) -> Self {
             self.with(|config| config.error_descriptions = record)
+        }
+
+        /// Records `grpc-message` as the description of a gRPC call that failed: text that the service
+        /// wrote for its caller, cut at 256 bytes. Default: yes. Switch it off where services write into
+        /// it what must not be kept.
+        pub fn rpc_status_messages(self, record: bool) -> Self {
+            self.with(|config| config.rpc_status_messages = record)
         }
 
         fn with(mut self, set: impl FnOnce(&mut $crate::config::Config)) -> Self {

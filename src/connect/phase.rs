@@ -143,7 +143,7 @@ impl Phase {
         let mut status = Status::Unset;
         match end {
             End::Done(peer) => attributes.extend(peer.into_iter().flat_map(peer_attributes)),
-            End::Failed(Failure { error_type, description }) => {
+            End::Failed(Failure { error_type, description, .. }) => {
                 attributes.push(KeyValue::new(ERROR_TYPE, error_type));
                 status = Status::Error { description };
             }

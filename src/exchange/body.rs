@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -55,6 +56,9 @@ where
         });
         let frame = ready!(polled);
         this.call.received(bytes);
+        if let Some(trailers) = trailers(frame.as_ref()) {
+            this.call.trailed(trailers);
+        }
         if ended {
             *this.lease = Lease::default();
         }
@@ -73,6 +77,10 @@ where
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+fn trailers<D, E>(frame: Option<&Result<Frame<D>, E>>) -> Option<&HeaderMap> {
+    frame?.as_ref().ok()?.trailers_ref()
 }
 
 fn count<D: Buf>(frame: &Frame<D>) -> u64 {

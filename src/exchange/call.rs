@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use http::{Response, response};
+use http::{HeaderMap, Response, response};
 use http_body::Body;
 use opentelemetry::Context;
 
@@ -97,6 +97,14 @@ impl Call {
     pub(crate) fn received(&mut self, bytes: u64) {
         if let Self::Recorded(owner) = self {
             owner.received(bytes);
+        }
+    }
+
+    pub(crate) fn trailed(&mut self, trailers: &HeaderMap) {
+        match self {
+            Self::Recorded(owner) => owner.trailed(trailers),
+            Self::Refined(Refinement { config, exchange }) => exchange.observe_trailers(config, trailers),
+            Self::Passed(_) | Self::Ended => {}
         }
     }
 

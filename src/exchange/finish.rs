@@ -1,7 +1,9 @@
 //! How a call ends: the only place that sets the status, records the metrics and ends the span.
 
-use opentelemetry::Key;
-use opentelemetry::trace::{Status, TraceContextExt};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanRef, Status, TraceContextExt};
 
 use super::verdict::{self, Verdict};
 use super::{Exchange, Late, Outcome, Owner};
@@ -22,6 +24,9 @@ impl Owner {
         let exchange = &*self.exchange;
         let Some(mut late) = exchange.lock().take() else { return };
         let elapsed = exchange.started.elapsed();
+        if let Some(rpc) = &exchange.rpc {
+            return self.finish_rpc(rpc, late, elapsed);
+        }
         let verdict = verdict::of(&exchange.config, &self.outcome, self.status, late.error.as_ref());
         let end = EndLabels {
             status: self.status,
@@ -41,8 +46,7 @@ impl Owner {
         }
         if exchange.records {
             contain("a span processor", || {
-                exchange.write_span(late, end, verdict);
-                exchange.cx.span().end_with_timestamp(exchange.start_time + elapsed);
+                exchange.write_span(late, end, verdict, elapsed);
             });
         }
     }
@@ -59,7 +63,7 @@ impl Owner {
 }
 
 impl Exchange {
-    fn write_span(&self, late: Late, end: EndLabels, verdict: Option<Verdict>) {
+    fn write_span(&self, late: Late, end: EndLabels, verdict: Option<Verdict>, elapsed: Duration) {
         let span = self.cx.span();
         if late.name.is_some() || late.route_changed {
             let routed = || self.labels.method.span_name(end.route.as_deref()).name;
@@ -67,20 +71,47 @@ impl Exchange {
         }
         // A server's has it from the start.
         let version = end.version.filter(|_| self.config.side == Side::Client);
-        // The SDK appends, it never replaces.
-        let is_said = |key: &Key| late.attributes.iter().any(|said| said.key == *key);
-        EndLabels { version, ..end }.tell(|finding| {
-            if !is_said(&finding.key) {
-                span.set_attribute(finding);
-            }
-        });
-        for said in late.attributes {
+        let findings = Findings::new(&span, &late.attributes);
+        EndLabels { version, ..end }.tell(|finding| findings.tell(finding));
+        self.end_span(&span, late.attributes, verdict, elapsed);
+    }
+
+    /// Writes what was said, and the verdict, and ends the span.
+    #[inline]
+    pub(super) fn end_span(
+        &self,
+        span: &SpanRef<'_>,
+        said: Vec<KeyValue>,
+        verdict: Option<Verdict>,
+        elapsed: Duration,
+    ) {
+        for said in said {
             if !self.given.contains(&said.key) {
                 span.set_attribute(said);
             }
         }
         if let Some(verdict) = verdict {
             span.set_status(Status::Error { description: verdict.description });
+        }
+        span.end_with_timestamp(self.start_time + elapsed);
+    }
+}
+
+/// Tells a span what was found, unless somebody said it otherwise: the SDK appends, it never replaces.
+pub(super) struct Findings<'s> {
+    span: &'s SpanRef<'s>,
+    said: &'s [KeyValue],
+}
+
+impl<'s> Findings<'s> {
+    pub(super) fn new(span: &'s SpanRef<'s>, said: &'s [KeyValue]) -> Self {
+        Self { span, said }
+    }
+
+    #[inline]
+    pub(super) fn tell(&self, finding: KeyValue) {
+        if self.said.iter().all(|said| said.key != finding.key) {
+            self.span.set_attribute(finding);
         }
     }
 }

@@ -10,6 +10,7 @@ mod call;
 mod finish;
 mod future;
 mod late;
+mod rpc;
 mod server_span;
 mod start;
 mod verdict;
@@ -27,6 +28,7 @@ pub use body::ResponseBody;
 pub(crate) use call::{Call, Refinement};
 pub use future::ResponseFuture;
 pub(crate) use late::Late;
+pub(crate) use rpc::Rpc;
 pub use server_span::{ServerSpan, SpanWriter};
 pub(crate) use start::Start;
 
@@ -71,6 +73,7 @@ pub(crate) struct Exchange {
     labels: Labels,
     is_head: bool,
     is_connect: bool,
+    rpc: Option<Box<Rpc>>,
     request_bytes: Option<RequestBytes>,
     /// Nothing once the call has ended: whatever is said later has nobody to hear it.
     late: Mutex<Option<Late>>,
@@ -103,7 +106,8 @@ impl Exchange {
         if !self.is_recorded() {
             return;
         }
-        for attribute in config.response_headers.attributes(&parts.headers) {
+        let place = self.response_place(&parts.headers);
+        for attribute in config.response_headers.attributes(&parts.headers, place) {
             self.say(|late| late.set_attribute(attribute));
         }
         config.on_response.ask(|hook| hook(parts, &SpanWriter::new(self)));
@@ -181,6 +185,9 @@ impl Owner {
         if config.server_timing {
             exchange.write_server_timing(&mut parts.headers);
         }
+        if let Some(rpc) = &exchange.rpc {
+            return self.answered_rpc(rpc, parts, ended);
+        }
         self.remaining = exact.or_else(|| content_length(&parts.headers));
         if self.remaining == Some(0) {
             self.outcome = Outcome::Complete;
@@ -206,6 +213,12 @@ impl Owner {
         if self.remaining == Some(0) {
             self.outcome = Outcome::Complete;
         }
+    }
+
+    /// Notes the trailers. Nothing can follow them, so the consumer may not poll again.
+    fn trailed(&mut self, trailers: &HeaderMap) {
+        self.exchange.observe_trailers(&self.exchange.config, trailers);
+        self.outcome = Outcome::Complete;
     }
 
     /// Ends with an error of the service (before a head) or of the body (after it).

@@ -9,7 +9,7 @@ use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::{Exchange, Late, Outcome, Owner};
+use super::{Exchange, Late, Outcome, Owner, Rpc};
 use crate::config::{Config, Side};
 use crate::guest::contain;
 use crate::metrics::{Begun, Instruments, Labels};
@@ -29,6 +29,7 @@ pub(crate) struct Start<'r> {
     pub(crate) version: Option<Version>,
     pub(crate) route: Option<Arc<str>>,
     pub(crate) request_bytes: Option<RequestBytes>,
+    pub(crate) rpc: Option<Box<Rpc>>,
 }
 
 impl Owner {
@@ -40,7 +41,7 @@ impl Owner {
         sampling_relevant: impl FnOnce(&mut StartAttributes),
         detail: impl FnOnce(&mut Detail<'_>),
     ) -> Self {
-        let Start { signals, parent, link, name, method, labels, version, route, request_bytes } = start;
+        let Start { signals, parent, link, name, method, labels, version, route, request_bytes, rpc } = start;
         let start_time = SystemTime::now();
         let mut start_attributes = StartAttributes::default();
         let span = contain("a tracer", || {
@@ -54,7 +55,8 @@ impl Owner {
             Some(span)
         });
         let (cx, records) = enter(parent, span.flatten());
-        let instruments = signals.instruments.and_then(|instruments| begin(instruments, &labels));
+        let instruments =
+            signals.instruments.and_then(|instruments| begin(instruments, &labels, rpc.is_some()));
         let exchange = Exchange {
             cx,
             config: config.clone(),
@@ -66,6 +68,7 @@ impl Owner {
             labels,
             is_head: method == Method::HEAD,
             is_connect: method == Method::CONNECT,
+            rpc,
             request_bytes,
             late: Mutex::new(Some(Late { route, ..Late::default() })),
         };
@@ -90,7 +93,11 @@ fn enter(parent: Context, span: Option<BoxedSpan>) -> (Context, bool) {
     }
 }
 
-fn begin(instruments: Arc<Instruments>, labels: &Labels) -> Option<(Arc<Instruments>, Begun)> {
+fn begin(instruments: Arc<Instruments>, labels: &Labels, is_rpc: bool) -> Option<(Arc<Instruments>, Begun)> {
+    // The conventions have no gauge for those.
+    if is_rpc {
+        return Some((instruments, Begun::default()));
+    }
     let begun = contain("a meter", || instruments.begin(labels))?;
     Some((instruments, begun))
 }

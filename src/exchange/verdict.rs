@@ -38,7 +38,7 @@ pub(super) fn of(
     };
     let Some(said) = said else { return happened };
     let description = happened.map_or(Cow::Borrowed(""), |happened| happened.description);
-    Some(Failure { error_type: said.error_type.clone(), description })
+    Some(Failure { error_type: said.error_type.clone(), description, code: None })
 }
 
 #[cfg(test)]

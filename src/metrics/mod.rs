@@ -3,6 +3,7 @@
 #[cfg(feature = "bound-instruments")]
 mod bound;
 mod labels;
+mod rpc;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use opentelemetry::{Context, KeyValue};
 
 pub(crate) use labels::{EndLabels, Labels};
+pub(crate) use rpc::RpcEnd;
 
 use crate::config::Side;
 use crate::guest::contain;
@@ -47,6 +49,7 @@ pub(crate) struct Instruments {
     active: UpDownCounter<i64>,
     request_size: Histogram<u64>,
     response_size: Histogram<u64>,
+    rpc: rpc::Rpc,
     #[cfg(feature = "bound-instruments")]
     bound: Option<bound::Bound>,
 }
@@ -83,6 +86,7 @@ impl Instruments {
                 .build(),
             request_size: size(names.request_size),
             response_size: size(names.response_size),
+            rpc: rpc::Rpc::new(meter.clone(), side),
             #[cfg(feature = "bound-instruments")]
             bound: bind.then(bound::Bound::default),
         }
@@ -133,6 +137,12 @@ impl Instruments {
                 self.response_size.record(size, attributes);
             }
         });
+    }
+
+    /// The same for a call of gRPC.
+    pub(crate) fn record_rpc(&self, cx: &Context, elapsed: Duration, labels: &Labels, end: RpcEnd<'_>) {
+        let _current = contain("the context", || cx.clone().attach());
+        self.rpc.record(elapsed.as_secs_f64(), labels, end);
     }
 }
 

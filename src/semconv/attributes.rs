@@ -37,6 +37,9 @@ start_keys! {
     PeerPort = keys::NETWORK_PEER_PORT,
     LocalAddress = keys::NETWORK_LOCAL_ADDRESS,
     LocalPort = keys::NETWORK_LOCAL_PORT,
+    RpcSystem = keys::RPC_SYSTEM_NAME,
+    RpcMethod = keys::RPC_METHOD,
+    RpcMethodOriginal = keys::RPC_METHOD_ORIGINAL,
 }
 
 /// Which keys a span was given when it started: the SDK appends, it never replaces, so a key given once

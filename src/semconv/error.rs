@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::io;
 
 use super::OTHER;
+use super::grpc::Code;
 use crate::recognise;
 
 /// Sent by nobody, so that the client's is told apart: who called went away.
@@ -20,7 +21,7 @@ pub(crate) const PANIC: &str = "panic";
 
 // The closed list of the crate's documentation, beside `_OTHER`.
 pub(crate) const BODY: &str = "body";
-const CONNECT: &str = "connect";
+pub(crate) const CONNECT: &str = "connect";
 pub(crate) const CONNECT_TIMEOUT: &str = "connect_timeout";
 pub(crate) const DECODE: &str = "decode";
 pub(crate) const DNS: &str = "dns";
@@ -38,11 +39,13 @@ const MAX_DESCRIPTION: usize = 256;
 pub(crate) struct Failure {
     pub(crate) error_type: Cow<'static, str>,
     pub(crate) description: Cow<'static, str>,
+    /// If the error is a status of gRPC.
+    pub(crate) code: Option<Code>,
 }
 
 impl Failure {
     pub(crate) fn named(error_type: impl Into<Cow<'static, str>>) -> Self {
-        Self { error_type: error_type.into(), description: Cow::Borrowed("") }
+        Self { error_type: error_type.into(), description: Cow::Borrowed(""), code: None }
     }
 
     /// What the error says of a connection that was not made, corrected by who saw the phase fail. An
@@ -55,7 +58,7 @@ impl Failure {
             Some(texts) => Cow::Owned([phase, texts].concat()),
             None => self.description,
         };
-        Self { error_type: Cow::Borrowed(phase), description }
+        Self { error_type: Cow::Borrowed(phase), description, code: self.code }
     }
 }
 
@@ -72,7 +75,7 @@ pub(crate) fn classify<E: Display + 'static>(error: &E, stage: Stage, describe_u
         return known;
     }
     let description = if describe_unknown { cut(error.to_string()) } else { String::new() };
-    Failure { error_type: Cow::Borrowed(OTHER), description: Cow::Owned(description) }
+    Failure { description: Cow::Owned(description), ..Failure::named(OTHER) }
 }
 
 /// Names an error that came while a connection was being made. The phase may be known, which the
@@ -101,9 +104,11 @@ fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
 
 /// What one error of a chain tells about the whole.
 pub(crate) struct Clue {
-    hint: Hint,
+    pub(crate) hint: Hint,
     /// A text that holds nothing of a caller, a user or a peer.
-    text: Option<Cow<'static, str>>,
+    pub(crate) text: Option<Cow<'static, str>>,
+    /// If it is a status of gRPC, or stands for one. It names the error if nothing else does.
+    pub(crate) code: Option<Code>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,22 +123,24 @@ pub(crate) enum Hint {
 
 impl Clue {
     pub(crate) fn telling(hint: Hint, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { hint, text: Some(text.into()) }
+        Self { hint, text: Some(text.into()), code: None }
     }
 
     pub(crate) fn silent(hint: Hint) -> Self {
-        Self { hint, text: None }
+        Self { hint, text: None, code: None }
     }
 }
 
 /// The one place that reads the sources of an error. Nothing if none of them is known.
 fn read(error: &(dyn Error + 'static), stage: Stage, mut connecting: bool) -> Option<Failure> {
     let mut found = None;
+    let mut code = None;
     let mut texts = Vec::new();
     // No cycle is possible, but an endless chain is.
     let chain = std::iter::successors(Some(error), |error| (*error).source()).take(16);
     for (depth, link) in chain.enumerate() {
-        let Some(Clue { hint, text }) = clue(link, connecting) else { continue };
+        let Some(Clue { hint, text, code: status }) = clue(link, connecting) else { continue };
+        code = code.or(status);
         texts.extend(text.filter(|_| depth > 0));
         match hint {
             Hint::Connecting => connecting = true,
@@ -146,6 +153,7 @@ fn read(error: &(dyn Error + 'static), stage: Stage, mut connecting: bool) -> Op
             break;
         }
     }
+    let found = found.filter(|class| *class != OTHER).or(code.map(Code::name)).or(found);
     let class = match (stage, found) {
         (_, None | Some(OTHER)) if connecting => CONNECT,
         (Stage::Body, Some(class @ (DECODE | TIMEOUT))) => class,
@@ -154,7 +162,7 @@ fn read(error: &(dyn Error + 'static), stage: Stage, mut connecting: bool) -> Op
         (Stage::Body, None) => return None,
     };
     let description = [vec![Cow::Borrowed(class)], texts].concat().join(": ");
-    Some(Failure { error_type: Cow::Borrowed(class), description: Cow::Owned(cut(description)) })
+    Some(Failure { error_type: Cow::Borrowed(class), description: Cow::Owned(cut(description)), code })
 }
 
 fn clue(error: &(dyn Error + 'static), connecting: bool) -> Option<Clue> {
@@ -231,7 +239,7 @@ fn text_clue(text: &str) -> Option<Clue> {
     Some(Clue::telling(*hint, *beginning))
 }
 
-fn cut(mut text: String) -> String {
+pub(crate) fn cut(mut text: String) -> String {
     if let Some(end) = (0..=MAX_DESCRIPTION.min(text.len())).rfind(|end| text.is_char_boundary(*end)) {
         text.truncate(end);
     }

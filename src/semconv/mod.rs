@@ -1,16 +1,19 @@
-//! The keys and rules of the OpenTelemetry semantic conventions for HTTP, version 1.45.0.
+//! The keys and rules of the OpenTelemetry semantic conventions for HTTP and gRPC, version 1.45.0.
 //!
 //! The keys are public for those who add attributes of their own. The rules (names, statuses,
 //! redaction) are pure functions and private: what they produce is the crate's behaviour.
 //!
-//! Source: <https://opentelemetry.io/docs/specs/semconv/http/>
+//! Source: <https://opentelemetry.io/docs/specs/semconv/http/> and
+//! <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>
 
 pub(crate) mod attributes;
 pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod error;
+pub(crate) mod grpc;
 pub(crate) mod intern;
 pub(crate) mod method;
+pub(crate) mod rpc;
 pub(crate) mod server;
 pub(crate) mod status;
 pub(crate) mod url;
@@ -61,6 +64,20 @@ keys! {
     NETWORK_PROTOCOL_VERSION = "network.protocol.version";
     /// How the connection carries its bytes: `tcp`.
     NETWORK_TRANSPORT = "network.transport";
+    /// The method that was called, `_OTHER` when it is not known to exist: `pkg.Service/Method`.
+    RPC_METHOD = "rpc.method";
+    /// The method as it was called, when it is not known to exist.
+    RPC_METHOD_ORIGINAL = "rpc.method_original";
+    /// The prefix of captured request metadata; its lower-case name follows.
+    RPC_REQUEST_HEADER = "rpc.request.header.";
+    /// The prefix of metadata captured from before a response's messages; its lower-case name follows.
+    RPC_RESPONSE_HEADER = "rpc.response.header.";
+    /// The prefix of metadata captured from behind a response's messages; its lower-case name follows.
+    RPC_RESPONSE_TRAILER = "rpc.response.trailer.";
+    /// The name of the status that the call ended with: `OK`, `NOT_FOUND`.
+    RPC_STATUS_CODE = "rpc.status_code";
+    /// `grpc`.
+    RPC_SYSTEM_NAME = "rpc.system.name";
     /// The host that was asked for.
     SERVER_ADDRESS = "server.address";
     /// The port that was asked for.

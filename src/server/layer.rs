@@ -62,6 +62,18 @@ impl ServerLayer {
         self.with(|config| config.route = Hook::new(Arc::new(route)))
     }
 
+    /// Tells which methods of gRPC exist, as `pkg.Service/Method`; calls of others are `_OTHER`.
+    ///
+    /// Without it, and for services of which no method is listed, a method exists if the router has a
+    /// route for its service (`/pkg.Service/{*rest}`, as tonic makes them) or for itself, and the layer
+    /// is inside of that router. Around it, as `tonic::transport::Server::layer` puts it, this list is
+    /// all there is.
+    pub fn rpc_methods(self, methods: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let methods = methods.into_iter();
+        let methods = methods.map(|method| Arc::from(method.as_ref().trim_start_matches('/'))).collect();
+        self.with(|config| config.rpc_methods = methods)
+    }
+
     /// Trusts no caller's trace: each request begins a new one, linked to the caller's. The caller's
     /// baggage is dropped. Default: off.
     pub fn public_endpoint(self, public: bool) -> Self {
@@ -95,6 +107,8 @@ impl ServerLayer {
     }
 
     /// Says whether a client that goes away is an error (`error.type` is `cancelled`). Default: yes.
+    ///
+    /// A call of gRPC then ends as `CANCELLED`, which for a server is no error, whatever is said here.
     pub fn cancellation(self, is_error: bool) -> Self {
         self.with(|config| config.cancellation = is_error)
     }

@@ -15,6 +15,22 @@
 //! | 101, or 2xx to a CONNECT | unset; the span ends with the head and has no duration metric | – | yes |
 //! | a panic | error | `panic` | if there was one |
 //!
+//! # gRPC
+//!
+//! A request with `content-type: application/grpc` is a call of gRPC, and its span ends with the status:
+//!
+//! | what happened | span status | `error.type` | `rpc.status_code` |
+//! |---|---|---|---|
+//! | a status, in trailers or in the head | error if it is `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE` or `DATA_LOSS` | the status | the status |
+//! | a number that is none, or no status | error | `UNKNOWN` | `UNKNOWN` |
+//! | an answer that is not gRPC's | error, mostly | the status | what clients take it for: `UNIMPLEMENTED` for 404 |
+//! | the client went away | unset | – | `CANCELLED` |
+//! | the client went away when `grpc-timeout` was over | error | `DEADLINE_EXCEEDED` | `DEADLINE_EXCEEDED` |
+//! | the service or the body failed | error | a class, or what `on_error` says | that of a `tonic::Status` (feature `tonic`), or `DEADLINE_EXCEEDED` for `timeout`, `UNAVAILABLE` for a connection, `UNKNOWN` |
+//! | a panic | error | `panic` | `UNKNOWN` |
+//!
+//! A method is told by name if it is known to exist ([`ServerLayer::rpc_methods`], or the router).
+//!
 //! # Where to put it
 //!
 //! Outermost, so that it sees what the client sees. In axum the layer that is added last is the
@@ -30,6 +46,7 @@
 //! [`ServerLayer::public_endpoint`] is for servers whose callers are strangers.
 
 mod layer;
+mod rpc;
 mod service;
 
 pub use layer::ServerLayer;

@@ -10,8 +10,9 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tower_service::Service;
 
+use super::rpc;
 use crate::address::{Origin, PeerAddr};
-use crate::config::Config;
+use crate::config::{Config, Place};
 use crate::exchange::{
     Call, Exchange, Owner, Refinement, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start,
 };
@@ -22,7 +23,7 @@ use crate::request_body::RequestBytes;
 use crate::semconv::attributes::StartAttributes;
 use crate::semconv::method::SpanName;
 use crate::semconv::url::Scheme;
-use crate::semconv::{intern, server};
+use crate::semconv::{grpc, intern, server};
 use crate::signals::Signals;
 
 /// What [`ServerLayer`](crate::ServerLayer) makes of a service.
@@ -90,7 +91,7 @@ fn refine(config: &Config, parts: &Parts, outer: &Exchange) {
     if !outer.is_recorded() {
         return;
     }
-    for attribute in config.request_headers.attributes(&parts.headers) {
+    for attribute in config.request_headers.attributes(&parts.headers, outer.request_place()) {
         outer.say(|late| late.set_attribute(attribute));
     }
     config.on_request.ask(|hook| hook(parts, &SpanWriter::new(outer)));
@@ -131,6 +132,9 @@ fn start(
     let peer = PeerAddr::of(&parts.extensions);
     let client = peer.map(|peer| peer.peer.ip().to_canonical());
     let mut origin = Origin::of(parts, found.host, client, &config.trusted_proxies);
+    if found.content_type.is_some_and(grpc::is_grpc) {
+        return rpc::start(config, parts, signals, (parent, link), origin, peer);
+    }
     let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
     let method = config.known_methods.label(&parts.method);
     let SpanName { name, target: route } = method.span_name(route(config, parts).as_deref());
@@ -144,18 +148,19 @@ fn start(
         version: Some(parts.version),
         route,
         request_bytes,
+        rpc: None,
     };
     let sampling_relevant = |attributes: &mut StartAttributes| {
         let keys = &config.sensitive_query_keys;
         server::sampling_relevant(attributes, parts, &method, origin, scheme, found.user_agent, keys);
-        attributes.capture(config.request_headers.attributes(&parts.headers));
+        attributes.capture(config.request_headers.attributes(&parts.headers, Place::Http));
     };
     Owner::start(config, start, sampling_relevant, |detail| {
         server::detail(detail, parts, &method, peer);
     })
 }
 
-fn route<'p>(config: &Config, parts: &'p Parts) -> Option<Cow<'p, str>> {
+pub(super) fn route<'p>(config: &Config, parts: &'p Parts) -> Option<Cow<'p, str>> {
     let told = config.route.ask(|route| route(parts)).flatten().map(Cow::Owned);
     told.or_else(|| recognise::route(&parts.extensions).map(Cow::Borrowed))
 }
