@@ -45,6 +45,7 @@
 //! | `internal-logs` | yes | the crate's few warnings, through the `log` facade |
 //! | `bound-instruments` | no | cheaper metrics, with what OpenTelemetry's SDK calls experimental |
 //! | `hyper-util` | no | recognises hyper's and hyper-util's errors, and `HttpInfo` |
+//! | `ws` | no | records the life of axum's WebSockets: [`websocket`] |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -80,6 +81,8 @@ pub mod recorded {}
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+#[cfg(feature = "ws")]
+pub use self::axum::websocket;
 pub use address::{Network, PeerAddr, TrustedProxies};
 pub use client::{AttemptsLayer, ClientLayer, ClientService, UrlTemplate};
 pub use config::Observe;

@@ -39,7 +39,7 @@ impl Owner {
                 }
             });
         }
-        if exchange.records {
+        if exchange.records() {
             contain("a span processor", || {
                 exchange.write_span(late, end, verdict);
                 exchange.cx.span().end_with_timestamp(exchange.start_time + elapsed);

@@ -23,6 +23,7 @@ pub(crate) const BODY: &str = "body";
 const CONNECT: &str = "connect";
 const CONNECT_TIMEOUT: &str = "connect_timeout";
 const DNS: &str = "dns";
+const OVERLOADED: &str = "overloaded";
 pub(crate) const PROTOCOL: &str = "protocol";
 pub(crate) const RESET: &str = "reset";
 pub(crate) const TIMEOUT: &str = "timeout";
@@ -172,7 +173,7 @@ fn io_clue(error: &io::Error, connecting: bool) -> Clue {
 
 /// Errors whose types are private, or of crates that we do not depend on, by how their texts begin.
 /// Only that is shown: what follows may be a name from a certificate, or what a peer wrote.
-const TEXTS: [(&str, Hint); 20] = [
+const TEXTS: [(&str, Hint); 26] = [
     // hyper-util's connector, and std's resolver.
     ("dns error", Hint::Class(DNS)),
     ("failed to lookup address information", Hint::Class(DNS)),
@@ -183,6 +184,14 @@ const TEXTS: [(&str, Hint); 20] = [
     ("request timed out", Hint::Class(TIMEOUT)),
     ("deadline has elapsed", Hint::Class(TIMEOUT)),
     ("data was not received within the designated timeout", Hint::Class(TIMEOUT)),
+    // tower's `LoadShed` and `Buffer`.
+    ("service overloaded", Hint::Class(OVERLOADED)),
+    ("buffer's worker closed unexpectedly", Hint::Known),
+    // tungstenite, within axum's errors. The first that fits counts.
+    ("WebSocket protocol error: Connection reset without closing handshake", Hint::Class(RESET)),
+    ("WebSocket protocol error", Hint::Class(PROTOCOL)),
+    ("Space limit exceeded", Hint::Class(PROTOCOL)),
+    ("UTF-8 encoding error", Hint::Class(PROTOCOL)),
     // rustls. The first that fits counts.
     ("invalid peer certificate: UnknownIssuer", Hint::Class(TLS)),
     ("invalid peer certificate: certificate expired", Hint::Class(TLS)),
