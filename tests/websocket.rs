@@ -150,7 +150,7 @@ async fn work_for_a_message_nests_below_the_connection_and_knows_the_caller() {
     let mut client = serve_route(telemetry.server(), async move |mut socket: TracedWebSocket| {
         let message = socket.recv().await.unwrap().unwrap();
         tracer.in_span("work", |cx| {
-            assert_eq!(cx.baggage().get("tenant").map(|tenant| tenant.as_str()), Some("acme"));
+            assert_eq!(cx.baggage().get("tenant").map(opentelemetry::StringValue::as_str), Some("acme"));
         });
         Context::current().span().set_attribute(KeyValue::new("app.room", 7));
         socket.send(message).await.unwrap();
@@ -286,7 +286,7 @@ fn a_handler_that_is_dropped_was_cancelled() {
         let layer = telemetry.server().cancellation(cancellation);
         let app = route(layer, async move |_socket| {
             running.send(()).unwrap();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         let address = server.block_on(serve_axum(app));
         let mut stream = client.block_on(connect(address));

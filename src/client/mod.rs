@@ -28,6 +28,7 @@
 //! | `reset` | the connection broke before the head of the response |
 //! | `protocol` | what came was no HTTP |
 //! | `body` | the body of the request or of the response broke off |
+//! | `overloaded` | tower's `LoadShed` refused it |
 //! | `_OTHER` | anything else |
 //!
 //! hyper's and hyper-util's errors are known with the feature `hyper-util`; `std::io::Error` and

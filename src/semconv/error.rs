@@ -290,6 +290,15 @@ mod tests {
     }
 
     #[test]
+    fn what_tower_says_of_itself_is_known() {
+        let shed = tower::load_shed::error::Overloaded::new();
+        let failure = classify(&tower::BoxError::from(shed), Stage::Head, false);
+        assert_eq!((&*failure.error_type, &*failure.description), ("overloaded", "overloaded"));
+        let late = tower::timeout::error::Elapsed::new();
+        assert_eq!(classify(&tower::BoxError::from(late), Stage::Head, false).error_type, "timeout");
+    }
+
+    #[test]
     fn an_unknown_error_is_other_and_says_nothing() {
         let error = boxed(&["cannot read https://user:secret@host/?sig=1"], None);
         assert_eq!(classify(&error, Stage::Head, false), Failure::named("_OTHER"));
