@@ -137,7 +137,6 @@ async fn a_request_ends_with_the_101_and_its_connection_is_a_linked_span() {
     assert_ne!(connection.span_context.trace_id(), server.span_context.trace_id());
     let links: Vec<_> = connection.links.iter().map(|link| &link.span_context).collect();
     assert_eq!(links, [&server.span_context]);
-    assert!(server.end_time <= connection.end_time && server.start_time <= connection.start_time);
     assert!(telemetry.points("http.server.request.duration").is_empty(), "nothing of it is a request's");
     let at_start = &telemetry.started()[1];
     assert_attributes(&texts(&at_start.attributes), &with(&[])[..2]);

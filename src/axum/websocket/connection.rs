@@ -213,7 +213,7 @@ impl Connection {
         if let Some((from, code, reason)) = seen.close {
             put("websocket.close.code", i64::from(code).into());
             put("websocket.close.initiator", from.name().into());
-            if self.close_reason {
+            if self.close_reason && !reason.is_empty() {
                 put("websocket.close.reason", reason.as_str().to_owned().into());
             }
             if let (End::Server, UNEXPECTED_CONDITION) = (from, code) {
