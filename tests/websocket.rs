@@ -218,11 +218,19 @@ async fn what_the_client_says_when_it_closes_is_recorded_if_asked_for() {
 
 #[tokio::test]
 async fn a_connection_that_is_lost_is_reset() {
-    let telemetry = Telemetry::new();
-    let client = serve_route(telemetry.server(), echo).await;
-    drop(client);
-    let status = Status::error("reset: WebSocket protocol error: Connection reset without closing handshake");
-    assert_connection(&pair(&telemetry).await.1, status, &[("error.type", "reset")]);
+    for (linger, description) in [
+        (true, "reset: WebSocket protocol error: Connection reset without closing handshake"),
+        (false, "reset: Connection reset by peer (os error 104)"),
+    ] {
+        let telemetry = Telemetry::new();
+        let client = serve_route(telemetry.server(), echo).await;
+        if !linger {
+            client.get_ref().set_zero_linger().unwrap();
+        }
+        drop(client);
+        let (_, connection) = pair(&telemetry).await;
+        assert_connection(&connection, Status::error(description), &[("error.type", "reset")]);
+    }
 }
 
 #[tokio::test]
@@ -456,4 +464,22 @@ async fn a_websocket_over_http2_is_a_connection_too() {
     ];
     assert_connection(&spans[2], Status::Unset, &expected);
     assert_eq!(spans[2].links.iter().next().unwrap().span_context, spans[1].span_context);
+}
+
+/// hyper hands the connection over when it ends, whatever the response was.
+#[tokio::test]
+async fn a_101_that_was_replaced_leaves_a_broken_connection() {
+    let telemetry = Telemetry::new();
+    let accept = async |span: ServerSpan, upgrade: WebSocketUpgrade| {
+        drop(span.websocket(upgrade).on_upgrade(echo));
+        http::StatusCode::SERVICE_UNAVAILABLE
+    };
+    let app = Router::new().route("/chat/{room}", any(accept)).layer(telemetry.server());
+    let mut stream = connect(serve_axum(app).await).await;
+    stream.write_all(HANDSHAKE.as_bytes()).await.unwrap();
+    read_until(&mut stream, "\r\n\r\n").await;
+    drop(stream);
+    let (server, connection) = pair(&telemetry).await;
+    assert_eq!(attribute(&server, "http.response.status_code").as_deref(), Some("503"));
+    assert_eq!(attribute(&connection, "error.type").as_deref(), Some("reset"));
 }

@@ -35,8 +35,10 @@
 //! where no layer runs or where `observe` says so; the handler is run in any case.
 //!
 //! Its name is `websocket {route}`, or `websocket` without a route. It begins when the connection has
-//! become a WebSocket; an upgrade that fails has none (axum's `on_failed_upgrade` tells of those). It
-//! ends when both the handler has returned and the socket is gone, wherever the handler has put it.
+//! become a WebSocket; an upgrade that fails has none (axum's `on_failed_upgrade` tells of those), but
+//! where something puts another response in the place of the 101, hyper hands over what is left of the
+//! connection when it ends, and that is a `reset`. The span ends when both the handler has returned and
+//! the socket is gone, wherever the handler has put it.
 //!
 //! While the handler runs the connection's context is the current one, with the caller's baggage. Work
 //! for a message nests below it, and `Context::current().span()` takes attributes of your own. A task
