@@ -1,5 +1,8 @@
 //! axum: what its router and its acceptor put into a request, and [`ServerSpan`] as an extractor.
 
+#[cfg(feature = "ws")]
+pub mod websocket;
+
 use std::any::Any;
 use std::convert::Infallible;
 use std::error::Error;

@@ -49,6 +49,7 @@
 //! | `reqwest` | no | [`ClientLayer`] around reqwest's client, and `traced` on its requests; with `hyper-util` |
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
+//! | `ws` | no | records the life of axum's WebSockets: [`websocket`] |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -92,6 +93,8 @@ pub mod recorded {}
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+#[cfg(feature = "ws")]
+pub use self::axum::websocket;
 pub use address::{Network, PeerAddr, TrustedProxies};
 pub use client::{AttemptsLayer, ClientLayer, ClientService, UrlTemplate};
 pub use config::Observe;

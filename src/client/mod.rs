@@ -30,6 +30,7 @@
 //! | `body` | the body of the request or of the response broke off |
 //! | `decode` | a body is not compressed as its head says (reqwest) |
 //! | `redirect` | too many redirects, or one that was refused (reqwest) |
+//! | `overloaded` | tower's `LoadShed` refused it |
 //! | `_OTHER` | anything else |
 //!
 //! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`, tonic's

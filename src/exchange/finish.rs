@@ -44,7 +44,7 @@ impl Owner {
                 }
             });
         }
-        if exchange.records {
+        if exchange.records() {
             contain("a span processor", || {
                 exchange.write_span(late, end, verdict, elapsed);
             });

@@ -58,6 +58,16 @@ pub(crate) enum Outcome {
     Panicked,
 }
 
+/// Whether the span in the call's context is the call's own. If not it is the caller's, which is not ours
+/// to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnSpan {
+    Absent,
+    /// No sampler wanted it: it is its ids.
+    Unsampled,
+    Recording,
+}
+
 /// One call in flight. Handles and inner layers share it with its owner.
 pub(crate) struct Exchange {
     /// The context in which the inner service runs.
@@ -66,9 +76,7 @@ pub(crate) struct Exchange {
     instruments: Option<(Arc<Instruments>, Begun)>,
     start_time: SystemTime,
     started: Instant,
-    /// Whether there is a span of ours that is to be filled. Without one the context's span is the
-    /// caller's, which is not ours to end.
-    records: bool,
+    pub(crate) span: OwnSpan,
     given: Given,
     labels: Labels,
     is_head: bool,
@@ -80,9 +88,14 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// Whether there is a span of ours that is to be filled.
+    fn records(&self) -> bool {
+        self.span == OwnSpan::Recording
+    }
+
     /// Whether somebody would see what hooks and captures say.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.records || self.instruments.is_some()
+        self.records() || self.instruments.is_some()
     }
 
     pub(crate) fn is_live(&self) -> bool {

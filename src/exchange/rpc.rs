@@ -161,7 +161,7 @@ impl Owner {
             let end = RpcEnd { method: &rpc.method, code, error: error.clone(), further };
             contain("a meter", || instruments.record_rpc(&exchange.cx, elapsed, &exchange.labels, end));
         }
-        if exchange.records {
+        if exchange.records() {
             contain("a span processor", || {
                 let span = exchange.cx.span();
                 if let Some(name) = late.name {

@@ -28,7 +28,7 @@ use crate::semconv::error::Failure;
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ServerSpan(Option<Arc<Exchange>>);
+pub struct ServerSpan(pub(crate) Option<Arc<Exchange>>);
 
 impl ServerSpan {
     pub(crate) fn new(exchange: Arc<Exchange>) -> Self {

@@ -9,7 +9,7 @@ use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::{Exchange, Late, Outcome, Owner, Rpc};
+use super::{Exchange, Late, Outcome, OwnSpan, Owner, Rpc};
 use crate::config::{Config, Side};
 use crate::guest::contain;
 use crate::metrics::{Begun, Instruments, Labels};
@@ -54,7 +54,7 @@ impl Owner {
             }
             Some(span)
         });
-        let (cx, records) = enter(parent, span.flatten());
+        let (cx, span) = OwnSpan::enter(parent, span.flatten());
         let instruments =
             signals.instruments.and_then(|instruments| begin(instruments, &labels, rpc.is_some()));
         let exchange = Exchange {
@@ -63,7 +63,7 @@ impl Owner {
             instruments,
             start_time,
             started: signals.now,
-            records,
+            span,
             given: start_attributes.given(),
             labels,
             is_head: method == Method::HEAD,
@@ -83,13 +83,15 @@ impl Owner {
     }
 }
 
-/// The context in which the call runs, and whether its span is ours and records.
-fn enter(parent: Context, span: Option<BoxedSpan>) -> (Context, bool) {
-    match span {
-        Some(span) if span.is_recording() => (parent.with_span(span), true),
-        // A span that does not record is its ids, which cost less without it.
-        Some(span) => (parent.with_remote_span_context(span.span_context().clone()), false),
-        None => (parent, false),
+impl OwnSpan {
+    /// The context in which a call runs, and whose span is in it.
+    pub(crate) fn enter(parent: Context, span: Option<BoxedSpan>) -> (Context, Self) {
+        match span {
+            Some(span) if span.is_recording() => (parent.with_span(span), Self::Recording),
+            // A span that does not record is its ids, which cost less without it.
+            Some(span) => (parent.with_remote_span_context(span.span_context().clone()), Self::Unsampled),
+            None => (parent, Self::Absent),
+        }
     }
 }
 

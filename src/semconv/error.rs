@@ -25,6 +25,7 @@ pub(crate) const CONNECT: &str = "connect";
 pub(crate) const CONNECT_TIMEOUT: &str = "connect_timeout";
 pub(crate) const DECODE: &str = "decode";
 pub(crate) const DNS: &str = "dns";
+const OVERLOADED: &str = "overloaded";
 pub(crate) const PROTOCOL: &str = "protocol";
 pub(crate) const REDIRECT: &str = "redirect";
 pub(crate) const RESET: &str = "reset";
@@ -207,7 +208,7 @@ fn io_clue(error: &io::Error, connecting: bool) -> Clue {
 
 /// Errors whose types are private, or of crates that we do not depend on, by how their texts begin.
 /// Only that is shown: what follows may be a name from a certificate, or what a peer wrote.
-const TEXTS: [(&str, Hint); 20] = [
+const TEXTS: [(&str, Hint); 26] = [
     // hyper-util's connector, and std's resolver.
     ("dns error", Hint::Class(DNS)),
     ("failed to lookup address information", Hint::Class(DNS)),
@@ -218,6 +219,14 @@ const TEXTS: [(&str, Hint); 20] = [
     ("request timed out", Hint::Class(TIMEOUT)),
     ("deadline has elapsed", Hint::Class(TIMEOUT)),
     ("data was not received within the designated timeout", Hint::Class(TIMEOUT)),
+    // tower's `LoadShed` and `Buffer`.
+    ("service overloaded", Hint::Class(OVERLOADED)),
+    ("buffer's worker closed unexpectedly", Hint::Known),
+    // tungstenite, within axum's errors. The first that fits counts.
+    ("WebSocket protocol error: Connection reset without closing handshake", Hint::Class(RESET)),
+    ("WebSocket protocol error", Hint::Class(PROTOCOL)),
+    ("Space limit exceeded", Hint::Class(PROTOCOL)),
+    ("UTF-8 encoding error", Hint::Class(PROTOCOL)),
     // rustls. The first that fits counts.
     ("invalid peer certificate: UnknownIssuer", Hint::Class(TLS)),
     ("invalid peer certificate: certificate expired", Hint::Class(TLS)),
@@ -313,6 +322,15 @@ mod tests {
         for text in ["request timed out", "deadline has elapsed"] {
             assert_eq!(classify(&boxed(&[text], None), Stage::Head, false).error_type, "timeout");
         }
+    }
+
+    #[test]
+    fn what_tower_says_of_itself_is_known() {
+        let shed = tower::load_shed::error::Overloaded::new();
+        let failure = classify(&tower::BoxError::from(shed), Stage::Head, false);
+        assert_eq!((&*failure.error_type, &*failure.description), ("overloaded", "overloaded"));
+        let late = tower::timeout::error::Elapsed::new();
+        assert_eq!(classify(&tower::BoxError::from(late), Stage::Head, false).error_type, "timeout");
     }
 
     #[test]

@@ -60,6 +60,8 @@ keys! {
     NETWORK_PEER_ADDRESS = "network.peer.address";
     /// The port of the other end of the connection.
     NETWORK_PEER_PORT = "network.peer.port";
+    /// What is spoken in place of HTTP after an upgrade: `websocket`.
+    NETWORK_PROTOCOL_NAME = "network.protocol.name";
     /// The version of HTTP that was spoken: `1.1`, `2`, `3`.
     NETWORK_PROTOCOL_VERSION = "network.protocol.version";
     /// How the connection carries its bytes: `tcp`.

@@ -39,6 +39,28 @@
 //! not know the route; put another one inside the router. The two make one span: the outer one owns
 //! it, the inner one adds its route, hooks and captured headers.
 //!
+//! # Other layers
+//!
+//! | layer | inside of this one | outside |
+//! |---|---|---|
+//! | `HandleErrorLayer` | its response; the handler may take a [`ServerSpan`](crate::ServerSpan) | the error, and no status code |
+//! | a timeout of tower | `timeout` | `cancelled`: the future is dropped |
+//! | a timeout of tower-http | its response | `cancelled` |
+//! | `CatchPanicLayer` | its response: 500 | `panic`, and no status code |
+//! | load shedding | `overloaded` | no span: the request does not come here |
+//! | retries | one span; each attempt has the handle | a span of each attempt; a response with a body that is thrown away is `cancelled` |
+//! | a buffer | the error of the service behind it; `_OTHER` if its worker died | nothing changes |
+//! | a limit | waiting is part of the span, except within one `ServiceBuilder` | waiting is not part of it |
+//! | compression | the bytes on the wire | the handler's bytes |
+//! | decompression of requests | the bytes on the wire | the handler's bytes, with a [`RequestBodyLayer`](crate::RequestBodyLayer) between, or else nothing |
+//!
+//! The last two rows are the sizes of bodies, where those are recorded
+//! ([`ServerLayer::body_size_metrics`]). The conventions ask for the compressed size. Within one
+//! `ServiceBuilder` a limit makes this layer wait before the request is there, and a buffer between two
+//! of these layers makes two spans: its worker calls the inner one outside of the request.
+//!
+//! Errors are named as a [client's](crate::client) are.
+//!
 //! # The caller's context
 //!
 //! It is extracted and attached for every request, recorded or not, around `call`, every `poll` and
