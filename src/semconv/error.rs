@@ -318,6 +318,19 @@ mod tests {
     }
 
     #[test]
+    fn who_saw_the_phase_fail_is_surer_than_any_text() {
+        let failure = |class: &'static str, description: &'static str| Failure {
+            error_type: Cow::Borrowed(class),
+            description: Cow::Borrowed(description),
+        };
+        let corrected = |class, description| failure(class, description).in_phase(TLS);
+        assert_eq!(corrected("connect", "connect: os error 1"), failure("tls", "tls: os error 1"));
+        assert_eq!(corrected("_OTHER", ""), failure("tls", ""));
+        // Something else went wrong after the connection was made.
+        assert_eq!(corrected("reset", "reset: broken"), failure("reset", "reset: broken"));
+    }
+
+    #[test]
     fn a_deadline_inside_is_a_timeout() {
         for text in ["request timed out", "deadline has elapsed"] {
             assert_eq!(classify(&boxed(&[text], None), Stage::Head, false).error_type, "timeout");
