@@ -213,6 +213,22 @@ async fn a_stream_that_is_reset_has_the_status_that_tonic_tells() {
     assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some("INTERNAL"));
 }
 
+#[cfg(feature = "tonic")]
+#[tokio::test]
+async fn a_call_that_is_reset_has_the_status_of_its_reason() {
+    let telemetry = Telemetry::new();
+    // hyper resets a stream whose service fails, with INTERNAL_ERROR.
+    let address = serve(tower::service_fn(|_: http::Request<hyper::body::Incoming>| async {
+        Err::<Response<Full<Bytes>>, _>(std::io::Error::other("disk"))
+    }))
+    .await;
+    let status = health(&telemetry.client(), address).check(asks("")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Internal);
+    let description = error("reset: http2 error: stream error received");
+    let span = telemetry.span().await;
+    assert_rpc(&span, address, CHECK, "INTERNAL", description, &[("error.type", "reset")]);
+}
+
 #[tokio::test]
 async fn what_is_no_status_is_unknown_and_the_caller_gets_what_it_would_have_got() {
     for trailers in [
