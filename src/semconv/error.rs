@@ -322,6 +322,7 @@ mod tests {
         let failure = |class: &'static str, description: &'static str| Failure {
             error_type: Cow::Borrowed(class),
             description: Cow::Borrowed(description),
+            code: None,
         };
         let corrected = |class, description| failure(class, description).in_phase(TLS);
         assert_eq!(corrected("connect", "connect: os error 1"), failure("tls", "tls: os error 1"));
