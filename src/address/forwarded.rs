@@ -31,8 +31,11 @@ pub(super) fn read(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedP
 
 fn standard(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &TrustedProxies) -> Origin {
     let text = joined(headers, "forwarded");
-    let Some(elements) = split_unquoted(&text, ',') else { return Origin::default() };
-    let elements: Vec<Element<'_>> = elements.into_iter().filter_map(Element::parse).collect();
+    if open_quote(&text) {
+        return Origin::default();
+    }
+    let elements = split_unquoted(&text, ',').filter(|element| !element.is_empty());
+    let elements: Vec<Element<'_>> = elements.filter_map(Element::parse).collect();
     let nodes: Vec<Node> = elements.iter().map(|element| element.node).collect();
     let Some(element) = hops(&nodes, peer, trusted).and_then(|hops| from_the_right(&elements, hops)) else {
         return Origin::default();
@@ -89,18 +92,30 @@ fn joined(headers: &HeaderMap, name: &'static str) -> String {
 
 /// Splits at a separator that stands outside of quotes. Nothing if a quote does not end: who leaves
 /// one open would swallow what the proxies wrote behind it.
-fn split_unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
-    let mut quoted = false;
-    let mut escaped = false;
-    let parts = text.split(|character| {
-        if character == '"' && !escaped {
-            quoted = !quoted;
+fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut quoted = Quoted::default();
+    text.split(move |character| !quoted.is_in(character) && character == separator).map(str::trim)
+}
+
+fn open_quote(text: &str) -> bool {
+    let mut quoted = Quoted::default();
+    text.chars().fold(false, |_, character| quoted.is_in(character))
+}
+
+#[derive(Default)]
+struct Quoted {
+    quoted: bool,
+    escaped: bool,
+}
+
+impl Quoted {
+    fn is_in(&mut self, character: char) -> bool {
+        if character == '"' && !self.escaped {
+            self.quoted = !self.quoted;
         }
-        escaped = quoted && character == '\\' && !escaped;
-        character == separator && !quoted
-    });
-    let parts = parts.map(str::trim).collect();
-    (!quoted).then_some(parts)
+        self.escaped = self.quoted && character == '\\' && !self.escaped;
+        self.quoted
+    }
 }
 
 /// One element of `Forwarded`: what one proxy wrote.
@@ -115,7 +130,7 @@ impl<'h> Element<'h> {
     /// Nothing for an element whose `for` is malformed: it does not count as a hop.
     fn parse(element: &'h str) -> Option<Self> {
         let (mut node, mut host, mut proto) = (None, None, None);
-        for pair in split_unquoted(element, ';')? {
+        for pair in split_unquoted(element, ';') {
             let Some((name, value)) = pair.split_once('=') else { continue };
             let value = unquote(value);
             match name.trim() {

@@ -121,7 +121,7 @@ fn hash(labels: &Labels, end: &EndLabels) -> u32 {
     let texts = [end.route.as_deref(), labels.address.as_deref(), labels.template.as_deref()];
     // Methods mostly differ in length.
     let hash = intern::mix(intern::mix(intern::FIRST, labels.method.as_str().len() as u64), numbers);
-    (texts.iter().flatten().fold(hash, |hash, text| intern::hash(hash, text.as_bytes())) >> 32) as u32
+    (texts.iter().flatten().fold(hash, |hash, text| intern::hash(hash, text.as_bytes())) >> 56) as u32
 }
 
 #[cfg(test)]

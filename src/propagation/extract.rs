@@ -57,12 +57,14 @@ impl<'h> HeaderExtractor<'h> {
 
     /// A line that is not visible ASCII has no member that is well-formed, so all of it is dropped.
     pub(super) fn tracestate(&self) -> Option<&str> {
-        let joined = || {
-            let lines = self.headers.get_all(&w3c::TRACESTATE).iter().map(|line| line.to_str().ok());
-            let lines: Vec<&str> = lines.collect::<Option<_>>()?;
-            join(lines.into_iter()).filter(|joined| trace_state::is_valid(joined))
-        };
-        self.tracestate.get_or_init(joined).as_deref()
+        let valid = || self.tracestate_as_sent().filter(|joined| trace_state::is_valid(joined));
+        self.tracestate.get_or_init(valid).as_deref()
+    }
+
+    pub(super) fn tracestate_as_sent(&self) -> Option<String> {
+        let lines = self.headers.get_all(&w3c::TRACESTATE).iter().map(|line| line.to_str().ok());
+        let lines: Vec<&str> = lines.collect::<Option<_>>()?;
+        join(lines.into_iter())
     }
 
     pub(super) fn baggage(&self) -> Option<&str> {

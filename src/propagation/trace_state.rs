@@ -5,6 +5,8 @@ use opentelemetry::{Context, TraceId};
 
 /// "There can be a maximum of 32 list-members in a list."
 const MAX_MEMBERS: usize = 32;
+/// What that many members of 256 characters on each side of the `=` take.
+const MAX_LENGTH: usize = MAX_MEMBERS * (256 + 1 + 256 + 1);
 
 /// What an extracted context must remember beside its span context, and only then.
 #[derive(Debug)]
@@ -39,8 +41,13 @@ pub(super) fn parse(text: &str) -> (TraceState, Option<String>) {
         let accepted = |member: &&(&str, &str)| TraceState::from_key_value([**member]).is_ok();
         TraceState::from_key_value(members.iter().filter(accepted).copied()).unwrap_or_default()
     });
-    let plain = format(&state) == text;
-    (state, (!plain).then(|| text.to_owned()))
+    if format(&state) == text {
+        return (state, None);
+    }
+    // What goes beyond is white space, which is not to be sent on for ever.
+    let padded = text.len() > MAX_LENGTH;
+    let raw = if padded { join(|| members.iter().copied()) } else { text.to_owned() };
+    (state, Some(raw))
 }
 
 /// Whether a propagator may see it.
@@ -48,11 +55,15 @@ pub(super) fn is_valid(text: &str) -> bool {
     members(text).is_some_and(|members| !members.is_empty())
 }
 
-/// In one allocation, where the API's `header` takes one for each member.
 pub(super) fn format(state: &TraceState) -> String {
-    let length = state.into_iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+    join(|| state.into_iter())
+}
+
+/// In one allocation, where the API's `header` takes one for each member.
+fn join<'m, I: Iterator<Item = (&'m str, &'m str)>>(members: impl Fn() -> I) -> String {
+    let length = members().map(|(key, value)| key.len() + value.len() + 2).sum();
     let mut text = String::with_capacity(length);
-    for (key, value) in state {
+    for (key, value) in members() {
         if !text.is_empty() {
             text.push(',');
         }
@@ -157,5 +168,11 @@ mod tests {
             assert_eq!(parse(text).1.as_deref(), kept);
         }
         assert_eq!(parse("a@b@c=1,b=2").0.get("b"), Some("2"));
+    }
+
+    #[test]
+    fn white_space_without_end_is_not_kept() {
+        let padded = ["a=1", &", ".repeat(MAX_LENGTH), ",4b@c=2"].concat();
+        assert_eq!(parse(&padded).1.as_deref(), Some("a=1,4b@c=2"));
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn extract(cx: &Context, headers: &HeaderMap, found: &Found<'_>) -> C
     let parent = found.traceparent.and_then(|line| TraceParent::parse(line.as_bytes()));
     let lists = HeaderExtractor::new(headers);
     let cx = match parent {
-        Some(parent) if found.has_tracestate => trace_context::remote(cx, parent, lists.tracestate()),
+        Some(parent) if found.has_tracestate => {
+            trace_context::remote(cx, parent, lists.tracestate_as_sent().as_deref())
+        }
         Some(parent) => trace_context::remote(cx, parent, None),
         None => cx.clone(),
     };

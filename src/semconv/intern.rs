@@ -7,8 +7,8 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::LocalKey;
 
 use crate::address::HostPort;
@@ -30,7 +30,25 @@ thread_local! {
     static NAMES: Table<Name> = RefCell::new(vec![None; PLACES]);
 }
 
-static KEPT_NAMES: AtomicUsize = AtomicUsize::new(0);
+/// The names that all threads share, which are never freed.
+static KEPT: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
+
+/// The same name for ever, as long as there are not too many.
+fn keep(name: &str) -> Option<&'static str> {
+    let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
+    if kept.contains(name) || kept.len() >= MAX_NAMES {
+        return kept.get(name).copied();
+    }
+    drop(kept);
+    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+    // Another thread may have been faster.
+    if kept.contains(name) || kept.len() >= MAX_NAMES {
+        return kept.get(name).copied();
+    }
+    let name: &'static str = Box::leak(name.into());
+    kept.insert(name);
+    Some(name)
+}
 
 /// Runs with the place of a thread's table in which the text belongs. Nothing if the text is too long,
 /// or if the thread is ending and has no table any more.
@@ -46,25 +64,31 @@ fn in_place<T: 'static, R>(
 
 /// The text, without allocating it anew for each request.
 pub(crate) fn text(text: &str) -> Arc<str> {
-    shared(&TEXTS, text.as_bytes(), || Arc::from(text))
+    shared(&TEXTS, text)
 }
 
 /// The same for the path of a request.
 pub(crate) fn path(path: &str) -> Arc<str> {
-    shared(&PATHS, path.as_bytes(), || Arc::from(path))
+    shared(&PATHS, path)
 }
 
-/// The value of a header, what is not UTF-8 in it replaced.
+/// The value of a header. What is not UTF-8 in it is replaced, and then it is not kept: it would not be
+/// found again.
 pub(crate) fn lossy(value: &[u8]) -> Arc<str> {
-    shared(&TEXTS, value, || Arc::from(String::from_utf8_lossy(value)))
+    let known = |place: &mut Option<Arc<str>>| place.clone().filter(|known| *known.as_bytes() == *value);
+    let known = in_place(&TEXTS, value.len(), hash(FIRST, value), known).flatten();
+    known.unwrap_or_else(|| match String::from_utf8_lossy(value) {
+        Cow::Borrowed(valid) => text(valid),
+        Cow::Owned(replaced) => Arc::from(replaced),
+    })
 }
 
-fn shared(table: &'static LocalKey<Table<Arc<str>>>, text: &[u8], make: impl Fn() -> Arc<str>) -> Arc<str> {
-    let shared = in_place(table, text.len(), hash(FIRST, text), |place| match place {
-        Some(known) if *known.as_bytes() == *text => known.clone(),
-        _ => place.insert(make()).clone(),
+fn shared(table: &'static LocalKey<Table<Arc<str>>>, text: &str) -> Arc<str> {
+    let shared = in_place(table, text.len(), hash(FIRST, text.as_bytes()), |place| match place {
+        Some(known) if **known == *text => known.clone(),
+        _ => place.insert(Arc::from(text)).clone(),
     });
-    shared.unwrap_or_else(make)
+    shared.unwrap_or_else(|| Arc::from(text))
 }
 
 /// What `parse` makes of a host, kept: to parse it each time takes a request 490 instructions more.
@@ -92,20 +116,14 @@ pub(crate) fn name(method: &str, target: &str) -> (Cow<'static, str>, Arc<str>) 
             && *known.target == *target
             && known.name.starts_with(method)
     };
-    let known = in_place(
-        &NAMES,
-        method.len() + target.len(),
-        hash(hash(FIRST, method.as_bytes()), target.as_bytes()),
-        |place| {
-            if place.is_none() && KEPT_NAMES.fetch_add(1, Ordering::Relaxed) < MAX_NAMES {
-                *place = Some(Name { name: Box::leak(owned().into_boxed_str()), target: Arc::from(target) });
-            }
-            place
-                .as_ref()
-                .filter(|known| is(known))
-                .map(|known| (Cow::Borrowed(known.name), known.target.clone()))
-        },
-    );
+    let hash = hash(hash(FIRST, method.as_bytes()), target.as_bytes());
+    let known = in_place(&NAMES, method.len() + target.len(), hash, |place| {
+        if place.is_none() {
+            *place = keep(&owned()).map(|name| Name { name, target: Arc::from(target) });
+        }
+        let known = place.as_ref().filter(|known| is(known))?;
+        Some((Cow::Borrowed(known.name), known.target.clone()))
+    });
     known.flatten().unwrap_or_else(|| (Cow::Owned(owned()), text(target)))
 }
 
@@ -129,7 +147,7 @@ pub(crate) fn mix(hash: u64, word: u64) -> u64 {
 
 /// The upper bits are the well-mixed ones.
 fn place(hash: u64) -> usize {
-    (hash >> 32) as usize % PLACES
+    (hash >> (64 - PLACES.ilog2())) as usize
 }
 
 #[cfg(test)]
@@ -152,6 +170,25 @@ mod tests {
         for (method, target) in [("GE", "T /users/{id}"), ("GET", &*"x".repeat(MAX_LENGTH)), ("", "")] {
             assert_eq!(name(method, target), (Cow::Owned(format!("{method} {target}")), Arc::from(target)));
         }
+    }
+
+    #[test]
+    fn texts_that_differ_in_their_last_letters_spread() {
+        let spread = |text: &dyn Fn(usize) -> String| {
+            let places = (0..1_000).map(|number| place(hash(FIRST, text(number).as_bytes())));
+            places.collect::<BTreeSet<_>>().len()
+        };
+        assert!(spread(&|number| format!("/users/{number:08}")) > PLACES / 2);
+        assert!(spread(&|number| format!("/users/{number}")) > PLACES / 2);
+        assert!(spread(&|number| format!("192.168.{}.{}", number / 256, number % 256)) > PLACES / 2);
+    }
+
+    #[test]
+    fn a_name_is_the_same_one_in_all_threads() {
+        let here = name("GET", "/of/all/threads").0;
+        let there = std::thread::spawn(|| name("GET", "/of/all/threads").0).join().unwrap();
+        let (Cow::Borrowed(here), Cow::Borrowed(there)) = (here, there) else { panic!("they are kept") };
+        assert!(std::ptr::eq(here, there));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod client;
 mod floor;
 mod loopback;
+pub mod scale;
 mod server;
 mod setting;
 mod telemetry;
