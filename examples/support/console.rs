@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use opentelemetry::global;
 use opentelemetry::trace::Status;
+use opentelemetry::{KeyValue, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
@@ -61,13 +61,21 @@ impl SpanExporter for Console {
 impl PushMetricExporter for Console {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         for metric in metrics.scope_metrics().flat_map(ScopeMetrics::metrics) {
-            let AggregatedMetrics::F64(MetricData::Histogram(histogram)) = metric.data() else { continue };
             println!("{}, in {}", metric.name(), metric.unit());
-            for point in histogram.data_points() {
-                println!("    {} times, {:.4} in all", point.count(), point.sum());
-                let mut labels: Vec<_> = point.attributes().collect();
-                labels.sort_by_key(|label| &label.key);
-                labels.iter().for_each(|label| println!("        {} = {}", label.key, label.value));
+            match metric.data() {
+                AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+                    for point in histogram.data_points() {
+                        println!("    {} times, {:.4} in all", point.count(), point.sum());
+                        print_labels(point.attributes());
+                    }
+                }
+                AggregatedMetrics::I64(MetricData::Sum(sum)) => {
+                    for point in sum.data_points() {
+                        println!("    {} now", point.value());
+                        print_labels(point.attributes());
+                    }
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -84,4 +92,10 @@ impl PushMetricExporter for Console {
     fn temporality(&self) -> Temporality {
         Temporality::Cumulative
     }
+}
+
+fn print_labels<'l>(labels: impl Iterator<Item = &'l KeyValue>) {
+    let mut labels: Vec<_> = labels.collect();
+    labels.sort_by_key(|label| &label.key);
+    labels.iter().for_each(|label| println!("        {} = {}", label.key, label.value));
 }
