@@ -304,12 +304,59 @@ async fn who_answers_before_the_method_is_known_lets_no_caller_make_series() {
     let refuse = axum::middleware::from_fn(async |_: axum::extract::Request, _: axum::middleware::Next| {
         only("16").map(axum::body::Body::new)
     });
-    let app = services().into_axum_router().layer(refuse).layer(telemetry.server());
+    let layer = telemetry.server();
+    let app = services().into_axum_router().layer(refuse).layer(layer.clone());
     for number in 0..1_000 {
         finish(&app, format!("/grpc.health.v1.Health/Method{number}")).await;
     }
     telemetry.spans(1_000).await;
-    assert_eq!(telemetry.points(DURATION).len(), 256 + 1);
+    assert_eq!(telemetry.points(DURATION).len(), 128 + 1);
+    // There is still a place for those that exist.
+    let app = services().into_axum_router().layer(layer);
+    finish(&app, "/grpc.health.v1.Health/Check".to_owned()).await;
+    telemetry.spans(1_001).await;
+    let methods =
+        telemetry.points(DURATION).into_iter().map(|mut point| point.attributes.remove("rpc.method"));
+    assert!(methods.flatten().any(|method| method == "grpc.health.v1.Health/Check"));
+}
+
+#[tokio::test]
+async fn only_a_post_is_a_call() {
+    let telemetry = Telemetry::new();
+    let app = Router::new().route("/x", axum::routing::any(async || "hello")).layer(telemetry.server());
+    for method in ["GET", "HEAD", "PUT"] {
+        let request = Request::builder().method(method).uri("/x").header("content-type", "application/grpc");
+        let response = app.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        response.into_body().collect().await.unwrap();
+    }
+    let spans = telemetry.spans(3).await;
+    let mut names: Vec<_> = spans.iter().map(|span| (span.name.clone(), span.status.clone())).collect();
+    names.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(names, ["GET /x", "HEAD /x", "PUT /x"].map(|name| (name.into(), Status::Unset)));
+    assert_eq!(telemetry.points("http.server.request.duration").len(), 3);
+}
+
+/// Ends with this status in its trailers.
+fn ends_with(status: &'static str) -> Response<axum::body::Body> {
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("grpc-status", http::HeaderValue::from_static(status));
+    let body = stream::iter([Ok::<_, std::convert::Infallible>(Frame::<Bytes>::trailers(trailers))]);
+    let response = Response::builder().header("content-type", "application/grpc");
+    response.body(axum::body::Body::new(StreamBody::new(body))).unwrap()
+}
+
+/// What the caller is sent counts, not what an inner layer has seen.
+#[tokio::test]
+async fn the_outermost_status_counts() {
+    let telemetry = Telemetry::new();
+    let replace =
+        axum::middleware::from_fn(async |request: axum::extract::Request, next: axum::middleware::Next| {
+            next.run(request).await.into_body().collect().await.unwrap();
+            ends_with("0")
+        });
+    let app = Router::new().fallback(async || ends_with("13")).layer(telemetry.server());
+    finish(&app.layer(replace).layer(telemetry.server()), "/a.B/C".to_owned()).await;
+    assert_eq!(telemetry.span().await.status, Status::Unset);
 }
 
 /// Calls a method in process, and reads the answer whole.

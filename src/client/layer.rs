@@ -51,7 +51,8 @@ impl ClientLayer {
 
     /// Says who may know the trace: where it answers no, the request goes out without a context.
     /// What its headers said of one before is taken out then. Default: everybody. Where it panics
-    /// nobody.
+    /// nobody. It is asked once for each call: redirects that a client further in follows by itself, as
+    /// reqwest does, go out with the headers of the first request, whoever they lead to.
     pub fn inject_if(self, inject: impl Fn(&Uri) -> bool + Send + Sync + 'static) -> Self {
         self.with(|config| config.inject_if = Hook::new(Arc::new(inject)))
     }

@@ -127,7 +127,9 @@ macro_rules! shared_setters {
         /// Binds instruments to their attributes, which makes a measurement cheaper. Default: yes.
         ///
         /// A meter provider that is not OpenTelemetry's SDK may not know bound instruments, and then
-        /// drops what is recorded with them: switch them off for it.
+        /// drops what is recorded with them: switch them off for it. The SDK leaves what was bound while
+        /// its limit of series was reached in the overflow: switch them off where that may happen with
+        /// delta temporality, such as for a crawler.
         #[cfg(feature = "bound-instruments")]
         pub fn bound_instruments(self, bind: bool) -> Self {
             self.with(|config| config.bound_instruments = bind)

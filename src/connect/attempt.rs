@@ -78,14 +78,15 @@ impl Attempt {
         good: bool,
     ) -> Option<(Kind, Instant)> {
         self.with(|progress| {
-            if progress.broken {
+            // What succeeds had all that it needs, whatever became of an attempt beside it.
+            if progress.broken && !good {
                 return None;
             }
             let began = progress.reached.map_or(called, |reached| reached.max(called));
             let kind = if kind == Kind::Tls && !progress.connected { Kind::Connect } else { kind };
             progress.reached = Some(now);
-            progress.broken = !good;
-            progress.connected |= kind == Kind::Tcp;
+            progress.connected |= good && kind == Kind::Tcp;
+            progress.broken = !(good || kind == Kind::Tcp && progress.connected);
             Some((kind, began))
         })
     }

@@ -167,9 +167,10 @@ impl Handle {
     }
 
     /// From now on it counts, as idle: nothing was sent yet.
-    pub(super) fn open(&self) {
+    pub(super) fn open(&self, multiplexed: bool) {
+        let flags = if multiplexed { Usage::OPEN | Usage::MULTIPLEXED } else { Usage::OPEN };
         if self.0.opened.set(Instant::now()).is_ok() {
-            self.0.change(|usage| usage.with(Usage::OPEN));
+            self.0.change(|usage| usage.with(flags));
         }
     }
 

@@ -58,8 +58,8 @@
 //! A phase that fails has the status error and an `error.type` of the [client's list](crate::client#classes-of-errors):
 //! `dns` and `tls` are always their own, `tcp` has `connect` or `connect_timeout`, and `connect` what
 //! the error's sources tell. The caller gets the connector's error untouched, and the span of the
-//! request the same class. A phase that is dropped, since nobody wants the connection any more, ends
-//! there without an error.
+//! request the same class. A phase that is dropped, since nobody wants the connection any more or since
+//! the connector panicked, ends there without an error.
 //!
 //! hyper-util may finish a connection in a task of its own, when another one became free for the
 //! request. A phase that ends after the request's span did not belong to it: it begins a trace of its
@@ -83,8 +83,10 @@
 //!
 //! A connection is `active` from the first byte of a request to the end of the response's body, as
 //! [`ClientLayer`](crate::ClientLayer) sees it, and otherwise `idle`. HTTP/2 also sends when nobody asks
-//! for anything, so after its first response such a connection is active from the head of a response.
-//! Without a `ClientLayer` around the client a connection stays active.
+//! for anything, so such a connection is active from the head of a response; without TLS, which tells it
+//! at once, only after its first response. What is still sent of a request after its response was read
+//! makes a connection active until the next response. Without a `ClientLayer` around the client a
+//! connection stays active.
 //!
 //! The registry names no buckets for the duration. They are 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 //! 30, 60, 120 and 300 seconds. Source:

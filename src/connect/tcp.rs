@@ -61,7 +61,7 @@ fn measured(phase: &Phase) -> Option<Handle> {
     let instruments = || settings.meters.instruments(settled, Instant::now(), Instruments::new);
     let handle = Handle::new(contain("a meter", instruments)??, &phase.target);
     if !phase.handshake_follows() {
-        handle.open();
+        handle.open(false);
     }
     Some(handle)
 }

@@ -47,7 +47,7 @@ where
 fn connected<T: Connection>(phase: &mut Phase, io: T) -> T {
     let extras = extras(&io);
     if let Some(handle) = extras.get::<Handle>() {
-        handle.open();
+        handle.open(io.connected().is_negotiated_h2());
     }
     phase.done(peer(&extras));
     io

@@ -230,6 +230,10 @@ impl Owner {
 
     /// Notes the trailers. Nothing can follow them, so the consumer may not poll again.
     fn trailed(&mut self, trailers: &HeaderMap) {
+        // What an inner layer saw may have been changed on the way out.
+        if let Some(rpc) = &self.exchange.rpc {
+            rpc.note(trailers);
+        }
         self.exchange.observe_trailers(&self.exchange.config, trailers);
         self.outcome = Outcome::Complete;
     }

@@ -54,7 +54,7 @@ impl Rpc {
         self.note(&parts.headers);
     }
 
-    fn note(&self, headers: &HeaderMap) {
+    pub(super) fn note(&self, headers: &HeaderMap) {
         let Some(status) = headers.get(STATUS_HEADER) else { return };
         let message = headers.get(MESSAGE_HEADER).filter(|message| !message.is_sensitive());
         let message = message.map(grpc::message).unwrap_or_default();
@@ -127,9 +127,7 @@ impl Exchange {
 
     /// Notes what follows the messages.
     pub(super) fn observe_trailers(&self, config: &Config, trailers: &HeaderMap) {
-        let Some(rpc) = &self.rpc else { return };
-        rpc.note(trailers);
-        if self.is_recorded() {
+        if self.rpc.is_some() && self.is_recorded() {
             for attribute in config.response_headers.attributes(trailers, Place::RpcTrailer) {
                 self.say(|late| late.set_attribute(attribute));
             }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use opentelemetry::metrics::{Histogram, Meter};
 use opentelemetry::{KeyValue, StringValue};
@@ -80,7 +80,7 @@ impl Rpc {
                 None
             }
             RpcMethod::Known(method) => Some(method.clone()),
-            RpcMethod::Guessed(method) => self.guesses.admits(method).then(|| method.clone()),
+            RpcMethod::Guessed(method) => self.guesses.admits(method, reached(code)).then(|| method.clone()),
         }
     }
 }
@@ -98,15 +98,37 @@ pub(crate) struct RpcEnd<'m> {
 /// in front of a service (authentication, say) does so for methods too that do not exist, and a caller
 /// can think of any number of those.
 #[derive(Default)]
-struct Guesses(Mutex<HashSet<Arc<str>>>);
+struct Guesses(RwLock<HashSet<Arc<str>>>);
 
 impl Guesses {
     const MOST: usize = 256;
 
-    fn admits(&self, method: &Arc<str>) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.contains(method) || (known.len() < Self::MOST && known.insert(method.clone()))
+    fn admits(&self, method: &Arc<str>, reached: bool) -> bool {
+        // Half of the places are for those that have been reached.
+        let most = if reached { Self::MOST } else { Self::MOST / 2 };
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.contains(method) || known.len() >= most {
+            return known.contains(method);
+        }
+        drop(known);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.contains(method) || (known.len() < most && known.insert(method.clone()))
     }
+}
+
+/// Whether the service has answered, for sure. Who stands in front of it, or goes away, says the others of
+/// methods too that do not exist, and would take the places of those that do.
+fn reached(code: Code) -> bool {
+    !matches!(
+        code,
+        Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::Unavailable
+            | Code::Unauthenticated
+    )
 }
 
 #[cfg(test)]
@@ -141,7 +163,9 @@ mod tests {
     fn only_so_many_guesses_become_labels() {
         let rpc = rpc(Side::Server);
         let guess = |number: usize| RpcMethod::Guessed(format!("a.B/{number}").into());
-        let admitted = |number: &usize| label(&rpc, &guess(*number), Code::Unauthenticated).is_some();
+        let refused = |number: &usize| label(&rpc, &guess(*number), Code::Unauthenticated).is_some();
+        assert_eq!((0..10_000).filter(refused).count(), Guesses::MOST / 2);
+        let admitted = |number: &usize| label(&rpc, &guess(*number), Code::NotFound).is_some();
         assert_eq!((0..10_000).filter(admitted).count(), Guesses::MOST);
         assert!(admitted(&0), "those that were first stay");
     }

@@ -56,7 +56,9 @@
 //! answered as `otelhttp.redirect.url`, its secrets redacted. How many redirects it took is seen by
 //! the client's policy alone: one that [`count_redirects`] has made tells it as
 //! `otelhttp.redirect.count`. For a span of each request let the client follow none, and put
-//! `tower_http`'s `FollowRedirectLayer` outside.
+//! `tower_http`'s `FollowRedirectLayer` outside. That is also how
+//! [`inject_if`](crate::ClientLayer::inject_if) sees each URL: reqwest sends the first request's headers
+//! on to wherever it is redirected.
 //!
 //! # Errors
 //!

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use http::Uri;
+use http::{Uri, header};
 use opentelemetry::KeyValue;
-use reqwest::Url;
 use reqwest::redirect::Policy;
+use reqwest::{Response, Url};
 
 use crate::exchange::Exchange;
 use crate::semconv::url;
@@ -66,11 +66,12 @@ impl Drop for Watched<'_> {
 }
 
 /// Tells which URL has answered, if it is not the one that was asked.
-pub(super) fn note(exchange: &Exchange, asked: &Uri, answered: &Url) {
+pub(super) fn note(exchange: &Exchange, asked: &Uri, response: &Response) {
+    let answered = response.url();
     if !exchange.is_recorded() {
         return;
     }
-    if let Some(count) = LAST.with_borrow(|last| last.as_deref().map(|last| last.followed(answered))) {
+    if let Some(count) = LAST.with_borrow(|last| last.as_deref().map(|last| last.followed(response))) {
         exchange.say(|late| late.set_attribute(KeyValue::new(REDIRECT_COUNT, count)));
     }
     if *asked == *answered.as_str() {
@@ -85,9 +86,10 @@ pub(super) fn note(exchange: &Exchange, asked: &Uri, answered: &Url) {
 
 impl Redirect {
     /// A policy that stops leaves the response as it is, so the last redirect counts only if it led to
-    /// where the answer came from.
-    fn followed(&self, answered: &Url) -> i64 {
-        let stopped = self.to != *answered;
+    /// where the answer came from, and that is not the answer that asks for it.
+    fn followed(&self, response: &Response) -> i64 {
+        let asks = response.status().is_redirection() && response.headers().contains_key(header::LOCATION);
+        let stopped = self.to != *response.url() || asks;
         i64::try_from(self.number.saturating_sub(usize::from(stopped))).unwrap_or(i64::MAX)
     }
 }

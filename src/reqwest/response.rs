@@ -10,7 +10,7 @@ use crate::recognise::Lease;
 
 pub(super) fn answer(mut call: Call, mut response: Response, asked: &Uri) -> Response {
     if let Call::Recorded(owner) = &call {
-        redirects::note(owner.exchange(), asked, response.url());
+        redirects::note(owner.exchange(), asked, &response);
     } else {
         return response;
     }

@@ -17,7 +17,7 @@
 //!
 //! # gRPC
 //!
-//! A request with `content-type: application/grpc` is a call of gRPC, and its span ends with the status:
+//! A POST with `content-type: application/grpc` is a call of gRPC, and its span ends with the status:
 //!
 //! | what happened | span status | `error.type` | `rpc.status_code` |
 //! |---|---|---|---|

@@ -132,7 +132,8 @@ fn start(
     let peer = PeerAddr::of(&parts.extensions);
     let client = peer.map(|peer| peer.peer.ip().to_canonical());
     let mut origin = Origin::of(parts, found.host, client, &config.trusted_proxies);
-    if found.content_type.is_some_and(grpc::is_grpc) {
+    // "Method → `POST`".
+    if parts.method == http::Method::POST && found.content_type.is_some_and(grpc::is_grpc) {
         return rpc::start(config, parts, signals, (parent, link), origin, peer);
     }
     let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
