@@ -2,17 +2,15 @@
 //! every machine.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "common/forget.rs"]
+mod forget;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use opentelemetry::Context;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
 use otelhttp::{ClientLayer, Network, PeerAddr, ServerLayer, TrustedProxies};
 use tower::{Layer, Service};
 
@@ -28,28 +26,11 @@ const BYTES: u64 = 16_384;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// A processor to which a span costs nothing more.
-#[derive(Debug)]
-struct Forget;
-
-impl SpanProcessor for Forget {
-    fn on_start(&self, _span: &mut Span, _cx: &Context) {}
-    fn on_end(&self, _span: SpanData) {}
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
 /// Everything on that reads a request.
 fn curious(trusted: TrustedProxies) -> ServerLayer {
-    let reader =
-        PeriodicReader::builder(InMemoryMetricExporter::default()).with_interval(Duration::from_secs(3_600));
     ServerLayer::new()
-        .tracer_provider(SdkTracerProvider::builder().with_span_processor(Forget).build())
-        .meter_provider(SdkMeterProvider::builder().with_reader(reader.build()).build())
+        .tracer_provider(forget::tracer_provider())
+        .meter_provider(forget::meter_provider())
         .trusted_proxies(trusted)
         .capture_request_headers(["x-captured"])
         .body_size_metrics(true)

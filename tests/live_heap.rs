@@ -1,11 +1,13 @@
 //! Whatever is sent, the live heap stays flat. Counted, so that it is the same on every machine.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "common/forget.rs"]
+mod forget;
+
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Once;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,10 +16,7 @@ use axum::routing::get;
 use futures_util::FutureExt;
 use http::{Request, Response, request};
 use http_body_util::BodyExt;
-use opentelemetry::{Context, global};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
+use opentelemetry::global;
 use otelhttp::{ClientLayer, ServerLayer, UrlTemplate};
 use tower::{Layer, Service};
 
@@ -45,34 +44,11 @@ const REQUESTS: usize = 100_000;
 /// a text that is the same in each request (`shop.example`) has to share its place with them.
 const SLACK: u64 = 1_000;
 
-/// A processor to which a span costs nothing more.
-#[derive(Debug)]
-struct Forget;
-
-impl SpanProcessor for Forget {
-    fn on_start(&self, _span: &mut Span, _cx: &Context) {}
-    fn on_end(&self, _span: SpanData) {}
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
-
-/// It never comes to an export: that would count too.
-fn meter_provider() -> SdkMeterProvider {
-    let reader =
-        PeriodicReader::builder(InMemoryMetricExporter::default()).with_interval(Duration::from_secs(3_600));
-    SdkMeterProvider::builder().with_reader(reader.build()).build()
-}
-
 fn configure() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let spans = SdkTracerProvider::builder().with_span_processor(Forget).build();
-        global::set_tracer_provider(spans);
-        global::set_meter_provider(meter_provider());
+        global::set_tracer_provider(forget::tracer_provider());
+        global::set_meter_provider(forget::meter_provider());
     });
 }
 
@@ -312,7 +288,7 @@ fn bound_instruments_take_no_more_than_their_tables_hold() {
     // Labels, and what the SDK hands out for them.
     const ENTRY: usize = 512;
     let [plain, bound] = [false, true].map(|bind| {
-        let layer = ClientLayer::new().meter_provider(meter_provider()).bound_instruments(bind);
+        let layer = ClientLayer::new().meter_provider(forget::meter_provider()).bound_instruments(bind);
         in_a_new_thread(move || growth(&mut client(&layer), longest, 0..FILL))
     });
     let most = (2 * PLACES * (ENTRY + TEXT)) as i64;

@@ -38,13 +38,13 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 const DURATION: &str = "http.server.request.duration";
 const ACTIVE: &str = "http.server.active_requests";
-const ROUTE: &str = "/work/{id}";
+const ROUTE: &str = "/jobs/{id}";
 const SOON: Duration = Duration::from_millis(10);
 
 /// One span and one measurement, of the route, with this status code and error.
 #[track_caller]
 fn assert_told(telemetry: &Telemetry, span: &SpanData, code: Option<&str>, error: Option<&str>) {
-    assert_eq!((&span.span_kind, &*span.name), (&SpanKind::Server, "GET /work/{id}"));
+    assert_eq!((&span.span_kind, &*span.name), (&SpanKind::Server, "GET /jobs/{id}"));
     assert_eq!(error.is_some(), span.status != Status::Unset, "{:?}", span.status);
     assert_eq!(telemetry.spans_now().len(), 1);
     assert_eq!(telemetry.active(ACTIVE), 0.0);
@@ -72,7 +72,7 @@ async fn gateway_timeout(_: BoxError) -> StatusCode {
 }
 
 async fn status(app: Router) -> String {
-    get(serve_axum(app).await, "/work/7").await[9..12].to_owned()
+    get(serve_axum(app).await, "/jobs/7").await[9..12].to_owned()
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_panic_keeps_its_route_whichever_side_it_is_caught_on() {
 /// Sends a request on a connection of its own, and gives the length of the body that comes.
 async fn exchange(app: Router, request: http::request::Builder, body: Bytes) -> usize {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let request = request.uri(format!("http://{}/work/7", serve_axum(app).await));
+    let request = request.uri(format!("http://{}/jobs/7", serve_axum(app).await));
     let response = client.request(request.body(Full::new(body)).unwrap());
     let response = soon("the head", response).await.unwrap();
     assert_eq!(response.status(), 200);
@@ -228,7 +228,7 @@ async fn decompression_inside_counts_what_was_sent_and_outside_what_the_handler_
         let request = http::Request::post("/").header("content-encoding", "gzip");
         assert_eq!(exchange(app, request, compressed.clone()).await, LENGTH.to_string().len());
         let span = telemetry.span().await;
-        assert_eq!((&*span.name, &span.status), ("POST /work/{id}", &Status::Unset));
+        assert_eq!((&*span.name, &span.status), ("POST /jobs/{id}", &Status::Unset));
         assert_eq!(size(&telemetry, "request"), counted, "inside: {inside}");
     }
     // Without the counting layer: decompression takes away the length that was announced.
@@ -390,7 +390,7 @@ async fn waiting_for_a_limit_is_part_of_the_span_unless_one_stack_holds_both() {
         let order = Arc::new(Mutex::new(Vec::new()));
         let begins = order.clone();
         let layer = telemetry.server().on_request(move |head, _| {
-            if head.uri.path() == "/work/2" {
+            if head.uri.path() == "/jobs/2" {
                 begins.lock().unwrap().push("begun");
             }
         });
@@ -405,15 +405,15 @@ async fn waiting_for_a_limit_is_part_of_the_span_unless_one_stack_holds_both() {
         let comes = second.clone();
         // On the test's one thread the request goes on to where it has to wait before the test does.
         let app = app.layer(map_request(move |request: Request| {
-            if request.uri().path() == "/work/2" {
+            if request.uri().path() == "/jobs/2" {
                 comes.notify_one();
             }
             ready(request)
         }));
         let address = serve_axum(app).await;
-        let first = tokio::spawn(async move { get(address, "/work/1").await });
+        let first = tokio::spawn(async move { get(address, "/jobs/1").await });
         soon("the first", arrived.notified()).await;
-        let waiting = tokio::spawn(async move { get(address, "/work/2").await });
+        let waiting = tokio::spawn(async move { get(address, "/jobs/2").await });
         soon("the second", second.notified()).await;
         order.lock().unwrap().push("released");
         release.add_permits(2);
@@ -431,9 +431,9 @@ async fn a_request_that_goes_away_while_it_waits_for_a_limit_is_cancelled() {
     let (handler, release, arrived) = held();
     let app = Router::new().route(ROUTE, handler).layer(ConcurrencyLimitLayer::new(1));
     let address = serve_axum(app.layer(telemetry.server())).await;
-    let first = tokio::spawn(async move { get(address, "/work/1").await });
+    let first = tokio::spawn(async move { get(address, "/jobs/1").await });
     soon("the first", arrived.notified()).await;
-    let second = tokio::spawn(async move { get(address, "/work/2").await });
+    let second = tokio::spawn(async move { get(address, "/jobs/2").await });
     soon("its span", async {
         while telemetry.started().len() < 2 {
             tokio::task::yield_now().await;
@@ -443,7 +443,7 @@ async fn a_request_that_goes_away_while_it_waits_for_a_limit_is_cancelled() {
     second.abort();
     let span = telemetry.span().await;
     assert_eq!(attribute(&span, "error.type").as_deref(), Some("cancelled"));
-    assert_eq!(attribute(&span, "url.path").as_deref(), Some("/work/2"));
+    assert_eq!(attribute(&span, "url.path").as_deref(), Some("/jobs/2"));
     release.add_permits(1);
     soon("the first", first).await.unwrap();
     telemetry.spans(2).await;
@@ -454,9 +454,9 @@ async fn a_request_that_goes_away_while_it_waits_for_a_limit_is_cancelled() {
 async fn overloaded(telemetry: &Telemetry, app: Router, held: (Arc<Semaphore>, Arc<Notify>)) -> SpanData {
     let (release, arrived) = held;
     let address = serve_axum(app).await;
-    let first = tokio::spawn(async move { get(address, "/work/1").await });
+    let first = tokio::spawn(async move { get(address, "/jobs/1").await });
     soon("the first", arrived.notified()).await;
-    assert!(get(address, "/work/2").await.starts_with("HTTP/1.1 503"));
+    assert!(get(address, "/jobs/2").await.starts_with("HTTP/1.1 503"));
     let span = telemetry.span().await;
     release.add_permits(1);
     assert!(soon("the answer", first).await.unwrap().ends_with("done"));

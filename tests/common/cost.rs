@@ -1,7 +1,9 @@
 //! The request whose cost is counted, and what it is sent through.
 
+#[path = "forget.rs"]
+mod forget;
+
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,34 +11,13 @@ use axum::extract::Path;
 use axum::routing::get;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use opentelemetry::{Context, global};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
+use opentelemetry::global;
 use tower::Service;
-
-/// A processor to which a span costs nothing more.
-#[derive(Debug)]
-struct Forget;
-
-impl SpanProcessor for Forget {
-    fn on_start(&self, _span: &mut Span, _cx: &Context) {}
-    fn on_end(&self, _span: SpanData) {}
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-}
 
 /// Sets both providers.
 pub(crate) fn configure() {
-    global::set_tracer_provider(SdkTracerProvider::builder().with_span_processor(Forget).build());
-    // It never comes to an export: that would count too.
-    let reader =
-        PeriodicReader::builder(InMemoryMetricExporter::default()).with_interval(Duration::from_secs(3_600));
-    global::set_meter_provider(SdkMeterProvider::builder().with_reader(reader.build()).build());
+    global::set_tracer_provider(forget::tracer_provider());
+    global::set_meter_provider(forget::meter_provider());
 }
 
 /// What a server's layer goes around.
