@@ -813,3 +813,24 @@ async fn reqwest_shows_two_phases() {
     assert_span(&spans[1], SpanKind::Internal, "connect", Status::Unset, &peer!(address.port()));
     assert_attributes(&texts(&spans[4].attributes), &[("error.type", "connect")]);
 }
+
+/// One that tries several addresses at once, and drops those that lose.
+#[tokio::test]
+async fn an_attempt_that_lost_hides_nothing_of_the_one_that_won() {
+    let telemetry = Telemetry::new();
+    let address = hello().await;
+    let phases = phases(&telemetry);
+    let winner = connector(&phases, at_once());
+    let loser = phases.tcp(service_fn(|_: Uri| pending::<Result<TokioIo<TcpStream>, io::Error>>()));
+    let race = service_fn(move |uri: Uri| {
+        let (mut winner, mut loser) = (winner.clone(), loser.clone());
+        async move {
+            let (wins, loses) = (winner.call(uri.clone()), loser.call(uri));
+            tokio::select! { io = wins => io.map_err(io::Error::other), _ = loses => unreachable!() }
+        }
+    });
+    let uri = format!("https://shop.example:{}/", address.port()).parse().unwrap();
+    drop(soon("a connection", phases.tls(race).call(uri)).await.unwrap());
+    let names: Vec<_> = telemetry.spans_now().into_iter().map(|span| span.name).collect();
+    assert!(names.iter().any(|name| name == "tls"), "{names:?}");
+}

@@ -777,3 +777,40 @@ async fn hooks_see_the_head_and_reqwest_s_errors() {
         assert_eq!((&*span.name, attribute(&span, "error.type").as_deref()), ("to /x", Some("mine")));
     }
 }
+
+/// As those do that set a cookie and ask again.
+#[tokio::test]
+async fn a_redirect_to_itself_that_is_not_followed_does_not_count() {
+    let again = || Response::builder().status(302).header("location", "/x").body(text("")).unwrap();
+    let address = serve_answers(move |_| again()).await;
+    let telemetry = Telemetry::new();
+    let client = client(|builder| builder.redirect(count_redirects(Policy::none())));
+    drop(Way::Service.send(&telemetry.client(), &client, get(x(address))).await.unwrap());
+    let span = telemetry.span().await;
+    assert_eq!(attribute(&span, "otelhttp.redirect.count").as_deref(), Some("0"));
+}
+
+/// The documentation of `inject_if` says so, and what to do about it.
+#[tokio::test]
+async fn a_redirect_inside_takes_the_first_request_s_headers_along() {
+    let (telemetry, seen) = (Telemetry::new(), Arc::new(std::sync::Mutex::new(Vec::new())));
+    let noted = seen.clone();
+    let stranger = serve_answers(move |request| {
+        noted.lock().unwrap().push(request.headers().contains_key("traceparent"));
+        Response::new(text("hello"))
+    })
+    .await;
+    let location = format!("http://localhost:{}/x", stranger.port());
+    let found = move || Response::builder().status(302).header("location", &location).body(text("")).unwrap();
+    let ours = serve_answers(move |_| found()).await;
+    let layer = telemetry.client().inject_if(|uri| uri.host() == Some("127.0.0.1"));
+    for (client, redirects) in [(plain(), 1), (client(|builder| builder.redirect(Policy::none())), 0)] {
+        drop(Way::Service.send(&layer, &client, get(x(ours))).await.unwrap());
+        assert_eq!(*seen.lock().unwrap(), vec![true; redirects]);
+        seen.lock().unwrap().clear();
+    }
+    // By itself it gets nothing.
+    let to_stranger = format!("http://localhost:{}/x", stranger.port());
+    drop(Way::Service.send(&layer, &plain(), get(to_stranger)).await.unwrap());
+    assert_eq!(*seen.lock().unwrap(), [false]);
+}
