@@ -7,10 +7,11 @@ use otelhttp::propagation::TraceContext;
 pub(super) enum Subject {
     Bare,
     Otelhttp,
-    /// Without a meter provider, and so without the histogram's lock, which all requests of a series share.
-    WithoutMetrics,
-    /// With a propagator of its own besides, and so without the lock of the global one.
+    /// Without the two locks that all requests meet: the global propagator's, as the layer has one of its own,
+    /// and that of the histogram's series, as the histogram is dropped.
     WithoutLocks,
+    /// Without a meter provider.
+    WithoutMetrics,
 }
 
 impl Subject {
@@ -18,14 +19,10 @@ impl Subject {
         match name {
             "bare" => Self::Bare,
             "otelhttp" => Self::Otelhttp,
-            "without-metrics" => Self::WithoutMetrics,
             "without-locks" => Self::WithoutLocks,
-            other => panic!("expected bare, otelhttp, without-metrics or without-locks, got {other}"),
+            "without-metrics" => Self::WithoutMetrics,
+            other => panic!("expected bare, otelhttp, without-locks or without-metrics, got {other}"),
         }
-    }
-
-    pub(super) fn has_metrics(self) -> bool {
-        self == Self::Otelhttp
     }
 
     /// The state is given last: a router that still waits for it would build every layer anew on each

@@ -8,10 +8,15 @@ use opentelemetry::{Context, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
+use opentelemetry_sdk::metrics::{
+    Aggregation, Instrument, MeterProviderBuilder, PeriodicReader, SdkMeterProvider, Stream, Temporality,
+};
 use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
 
 use super::Subject;
+
+const DURATION: &str = "http.server.request.duration";
+const ACTIVE_REQUESTS: &str = "http.server.active_requests";
 
 thread_local! {
     /// Each thread counts for itself, so that they do not meet here.
@@ -30,16 +35,25 @@ pub(super) struct Telemetry(Option<SdkMeterProvider>);
 
 pub(super) fn configure(subject: Subject) -> Telemetry {
     global::set_tracer_provider(SdkTracerProvider::builder().with_span_processor(Forget).build());
-    let meters = subject.has_metrics().then(meter_provider);
+    let meters = match subject {
+        Subject::Bare | Subject::WithoutMetrics => None,
+        Subject::Otelhttp => Some(meter_provider().build()),
+        Subject::WithoutLocks => Some(meter_provider().with_view(without_duration).build()),
+    };
     if let Some(meters) = &meters {
         global::set_meter_provider(meters.clone());
     }
     Telemetry(meters)
 }
 
-fn meter_provider() -> SdkMeterProvider {
+fn meter_provider() -> MeterProviderBuilder {
     let reader = PeriodicReader::builder(Forget).with_interval(Duration::from_secs(3_600));
-    SdkMeterProvider::builder().with_reader(reader.build()).build()
+    SdkMeterProvider::builder().with_reader(reader.build())
+}
+
+fn without_duration(instrument: &Instrument) -> Option<Stream> {
+    let dropped = || Stream::builder().with_aggregation(Aggregation::Drop).build().expect("a stream");
+    (instrument.name() == DURATION).then(dropped)
 }
 
 impl Telemetry {
@@ -73,11 +87,11 @@ impl PushMetricExporter for Forget {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         for metric in metrics.scope_metrics().flat_map(|scope| scope.metrics()) {
             match (metric.name(), metric.data()) {
-                ("http.server.request.duration", AggregatedMetrics::F64(MetricData::Histogram(data))) => {
+                (DURATION, AggregatedMetrics::F64(MetricData::Histogram(data))) => {
                     let measured = data.data_points().map(|point| point.count()).sum();
                     MEASURED.store(measured, Ordering::Relaxed);
                 }
-                ("http.server.active_requests", AggregatedMetrics::I64(MetricData::Sum(data))) => {
+                (ACTIVE_REQUESTS, AggregatedMetrics::I64(MetricData::Sum(data))) => {
                     let active = data.data_points().map(|point| point.value()).sum();
                     ACTIVE.store(active, Ordering::Relaxed);
                 }
