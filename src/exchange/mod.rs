@@ -187,7 +187,7 @@ impl Owner {
 
     /// Notes the head of the response. Says whether there is a body to be seen.
     fn answered(&mut self, parts: &mut response::Parts, exact: Option<u64>, ended: bool) -> bool {
-        let exchange = self.exchange.clone();
+        let exchange = &*self.exchange;
         let config = &*exchange.config;
         self.status = Some(parts.status);
         if config.side == Side::Client {
@@ -199,7 +199,13 @@ impl Owner {
             exchange.write_server_timing(&mut parts.headers);
         }
         if let Some(rpc) = &exchange.rpc {
-            return self.answered_rpc(rpc, parts, ended);
+            rpc.answered(parts);
+            // The end of its body is that of the call, whatever length it claims to have: the status is
+            // behind it.
+            if ended {
+                self.outcome = Outcome::Complete;
+            }
+            return !ended;
         }
         self.remaining = exact.or_else(|| content_length(&parts.headers));
         if self.remaining == Some(0) {

@@ -48,7 +48,7 @@ impl Rpc {
     }
 
     /// Notes a head, which has the status where there are no messages: "Trailers-Only".
-    fn answered(&self, parts: &response::Parts) {
+    pub(super) fn answered(&self, parts: &response::Parts) {
         let is_grpc = parts.headers.get(header::CONTENT_TYPE).is_some_and(grpc::is_grpc);
         self.foreign.store(!is_grpc, Ordering::Relaxed);
         self.note(&parts.headers);
@@ -136,16 +136,6 @@ impl Exchange {
 }
 
 impl Owner {
-    /// Notes the head of a response to a call of gRPC. Says whether there is a body to be seen: its end
-    /// is that of the call, whatever length it claims to have, since the status is behind it.
-    pub(super) fn answered_rpc(&mut self, rpc: &Rpc, parts: &response::Parts, ended: bool) -> bool {
-        rpc.answered(parts);
-        if ended {
-            self.outcome = Outcome::Complete;
-        }
-        !ended
-    }
-
     /// Not inlined, for the sake of HTTP.
     #[inline(never)]
     pub(super) fn finish_rpc(&self, rpc: &Rpc, mut late: Late, elapsed: Duration) {
