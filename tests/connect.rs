@@ -834,3 +834,16 @@ async fn an_attempt_that_lost_hides_nothing_of_the_one_that_won() {
     let names: Vec<_> = telemetry.spans_now().into_iter().map(|span| span.name).collect();
     assert!(names.iter().any(|name| name == "tls"), "{names:?}");
 }
+
+/// Without a span of its own a call cannot be told from others on its thread.
+#[tokio::test]
+async fn a_phase_that_failed_elsewhere_is_not_taken_for_that_of_a_call_without_a_span() {
+    let telemetry = Telemetry::new();
+    let fails = BoxCloneSyncService::new(service_fn(|_: Name| async { Err::<Answer, _>(Opaque) }));
+    phases(&telemetry).dns(fails).call("shop.example".parse().unwrap()).await.unwrap_err();
+    let layer = telemetry.client().observe(|_: &http::request::Parts| otelhttp::Observe::MetricsOnly);
+    let service = service_fn(|_: Request<()>| async { Err::<Response<Full<Bytes>>, _>(Opaque) });
+    layer.layer(service).oneshot(Request::get("http://shop.example/x").body(()).unwrap()).await.unwrap_err();
+    let point = &telemetry.points(CLIENT_DURATION)[0];
+    assert_eq!(point.attributes["error.type"], "_OTHER");
+}

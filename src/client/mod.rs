@@ -36,7 +36,7 @@
 //! hyper's and hyper-util's errors are known with the feature `hyper-util`, reqwest's with `reqwest`, tonic's
 //! with `tonic`; `std::io::Error` and boxed errors always are. `dns` and `tls` are read off the error's
 //! sources, and `connect` is said where those tell nothing; with the wrappers of the feature `connect`
-//! around the connectors the two are sure.
+//! around the connectors the two are sure for calls that have spans.
 //!
 //! # gRPC
 //!

@@ -252,7 +252,9 @@ impl Owner {
         let describe = config.error_descriptions;
         let failure = contain("an error's text", || classify(error, stage, describe));
         let mut failure = failure.unwrap_or_else(|| Failure::named(crate::semconv::OTHER));
-        if let (Stage::Head, Some(phase)) = (stage, recognise::failed_phase(&self.exchange.cx)) {
+        // It is known by the span, so that a call without one of its own would take another's.
+        let phase = recognise::failed_phase(&self.exchange.cx);
+        if let Some(phase) = phase.filter(|_| stage == Stage::Head && self.exchange.span != OwnSpan::Absent) {
             failure = failure.in_phase(phase);
         }
         self.outcome = Outcome::Failed(Box::new(failure));
