@@ -8,9 +8,9 @@ mod host;
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::request::Parts;
 use http::{Extensions, HeaderValue};
 
+use crate::head::Head;
 use crate::semconv::url::Scheme;
 pub(crate) use host::HostPort;
 
@@ -123,17 +123,20 @@ impl Origin {
     /// "`client.address`: [...] the first hop if forwarded headers are available, the peer
     /// otherwise" (HTTP spans, notes 1 and 6), as far as the proxies are trusted.
     pub(crate) fn of(
-        parts: &Parts,
+        head: Head<'_>,
         host: Option<&HeaderValue>,
         peer: Option<IpAddr>,
         trusted: &TrustedProxies,
     ) -> Self {
-        let forwarded = forwarded::read(&parts.headers, peer, trusted);
-        let authority = || parts.uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
+        let forwarded = match trusted {
+            TrustedProxies::None => Self::default(),
+            _ => forwarded::read(head.headers, peer, trusted),
+        };
+        let authority = || head.uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
         Self {
             client: forwarded.client.or(peer),
             server: forwarded.server.or_else(authority).or_else(|| HostPort::of(host)),
-            scheme: forwarded.scheme.or_else(|| Scheme::parse(parts.uri.scheme_str()?)),
+            scheme: forwarded.scheme.or_else(|| Scheme::parse(head.uri.scheme_str()?)),
         }
     }
 }
@@ -141,8 +144,9 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::HasHead;
 
-    fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
+    fn parts(uri: &str, headers: &[(&str, &str)]) -> http::request::Parts {
         let request = headers
             .iter()
             .fold(http::Request::builder().uri(uri), |request, (name, value)| request.header(*name, *value));
@@ -152,7 +156,7 @@ mod tests {
     #[test]
     fn the_authority_of_the_uri_beats_the_host_header() {
         let parts = parts("https://a.example:1/x", &[("host", "b.example")]);
-        let origin = Origin::of(&parts, parts.headers.get("host"), None, &TrustedProxies::None);
+        let origin = Origin::of(parts.head(), parts.headers.get("host"), None, &TrustedProxies::None);
         assert_eq!(origin.server, HostPort::parse("a.example:1"));
         assert_eq!(origin.scheme, Some(Scheme::Https));
     }
@@ -166,7 +170,7 @@ mod tests {
         ];
         let peer = IpAddr::from([192, 0, 2, 1]);
         let parts = parts("/", &headers);
-        let origin = Origin::of(&parts, parts.headers.get("host"), Some(peer), &TrustedProxies::None);
+        let origin = Origin::of(parts.head(), parts.headers.get("host"), Some(peer), &TrustedProxies::None);
         let expected = Origin { client: Some(peer), server: HostPort::parse("shop.example"), scheme: None };
         assert_eq!(origin, expected);
     }

@@ -17,6 +17,7 @@ pub(crate) use setters::shared_setters;
 use crate::address::TrustedProxies;
 use crate::exchange::SpanWriter;
 use crate::guest::contain;
+use crate::head::HasHead;
 use crate::metrics::Instruments;
 use crate::propagation::Propagation;
 use crate::semconv::method::KnownMethods;
@@ -64,12 +65,19 @@ impl<F: ?Sized> Hook<F> {
         contain("a hook", || call(function))
     }
 
-    /// Asks for a decision that guards something: one that panics is the cautious one.
-    pub(crate) fn decide(&self, unset: bool, cautious: bool, call: impl FnOnce(&F) -> bool) -> bool {
-        match self.0 {
-            Some(_) => self.ask(call).unwrap_or(cautious),
-            None => unset,
-        }
+    /// The same for one that sees the head of the request.
+    pub(crate) fn ask_of<T>(
+        &self,
+        request: &mut impl HasHead,
+        call: impl FnOnce(&F, &request::Parts) -> T,
+    ) -> Option<T> {
+        let function = self.0.as_deref()?;
+        request.show(|parts| contain("a hook", || call(function, parts)))
+    }
+
+    /// Whether there is somebody to ask.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
     }
 }
 

@@ -66,6 +66,7 @@ mod config;
 pub mod connect;
 mod exchange;
 mod guest;
+mod head;
 mod headers;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;

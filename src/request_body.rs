@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::head::HasHead;
 use crate::semconv::body::content_length;
 
 /// Counts the bytes of request bodies that have no `Content-Length`.
@@ -127,12 +128,12 @@ pub(crate) enum RequestBytes {
 impl RequestBytes {
     /// Takes out what the layer has put in: calls further in have bodies of their own. Nothing unless it
     /// is wanted.
-    pub(crate) fn take(parts: &mut http::request::Parts, wanted: bool) -> Option<Self> {
-        let counted = parts.extensions.remove::<Counted>();
+    pub(crate) fn take(request: &mut impl HasHead, wanted: bool) -> Option<Self> {
+        let counted = request.extensions_mut().remove::<Counted>();
         if !wanted {
             return None;
         }
-        let announced = content_length(&parts.headers).map(Self::Announced);
+        let announced = content_length(request.head().headers).map(Self::Announced);
         announced.or(counted.map(|counted| Self::Counted(counted.0)))
     }
 

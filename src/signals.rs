@@ -14,7 +14,6 @@ pub(crate) use meter::{GivenMeter, Meters};
 pub(crate) use tracer::{CallTracer, Tracer};
 
 use crate::config::{Config, Observe};
-use crate::guest::contain;
 use crate::metrics::Instruments;
 use crate::semconv::SCHEMA_URL;
 
@@ -39,12 +38,10 @@ impl<'c> Signals<'c> {
             return None;
         }
         let now = Instant::now();
-        let tracer = || (observe == Observe::All).then(|| config.tracer.of_call())?;
         let make = |meter: &Meter| Instruments::new(meter, config.side, config.bound_instruments);
         let settled = config.tracer.is_settled();
-        let instruments = || config.metrics.then(|| config.meters.instruments(settled, now, make))?;
-        let tracer = contain("a tracer", tracer).flatten();
-        let instruments = contain("a meter", instruments).flatten();
+        let tracer = if observe == Observe::All { config.tracer.of_call() } else { None };
+        let instruments = if config.metrics { config.meters.instruments(settled, now, make) } else { None };
         (tracer.is_some() || instruments.is_some()).then_some(Self { tracer, instruments, now })
     }
 }

@@ -1,30 +1,39 @@
 //! `host[:port]`, as in `Host`, `:authority` and forwarded hosts.
 
 use std::net::Ipv6Addr;
-use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::semconv::intern;
+use crate::semconv::intern::{self, Text};
 
 /// A host and, if one was written, a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
     /// The host without the brackets of IPv6: `server.address` is an address, not a URL's part.
-    pub(crate) host: Arc<str>,
+    pub(crate) host: Text,
     pub(crate) port: Option<u16>,
 }
 
 impl HostPort {
     /// What a `Host` header names.
     pub(crate) fn of(header: Option<&HeaderValue>) -> Option<Self> {
-        Self::parse(header?.to_str().ok()?)
+        Self::read(header?.as_bytes())
     }
 
     /// Nothing for what names no host. A port that is none is left out, the host stays.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        // A password is not to be kept.
-        if text.contains('@') { Self::parse_anew(text) } else { intern::host(text, Self::parse_anew) }
+        Self::read(text.as_bytes())
+    }
+
+    fn read(text: &[u8]) -> Option<Self> {
+        intern::known_host(text).unwrap_or_else(|| {
+            let host = std::str::from_utf8(text).ok().and_then(Self::parse_anew);
+            // A password is not to be kept.
+            if !text.contains(&b'@') {
+                intern::keep_host(text, host.clone());
+            }
+            host
+        })
     }
 
     fn parse_anew(text: &str) -> Option<Self> {
@@ -101,7 +110,7 @@ mod tests {
             ("a b", None),
             ("\u{fc}.example", None),
         ] {
-            let expected = expected.map(|(host, port)| HostPort { host: host.into(), port });
+            let expected = expected.map(|(host, port)| HostPort { host: Text::new(host), port });
             assert_eq!(HostPort::parse(text), expected, "{text:?}");
         }
     }

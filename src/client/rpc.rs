@@ -3,30 +3,30 @@
 use std::sync::Arc;
 
 use http::Method;
-use http::request::Parts;
 use opentelemetry::Context;
 
 use crate::config::{Config, Place};
 use crate::exchange::{Owner, Rpc, Start};
+use crate::head::Head;
 use crate::metrics::Labels;
-use crate::semconv::attributes::StartAttributes;
 use crate::semconv::client::Target;
 use crate::semconv::grpc::{self, RpcMethod};
-use crate::semconv::{intern, rpc};
+use crate::semconv::intern::{self, Text};
+use crate::semconv::rpc;
 use crate::signals::Signals;
 
 /// Not inlined, for the sake of HTTP.
 #[inline(never)]
 pub(super) fn start(
     config: &Arc<Config>,
-    parts: &Parts,
+    head: Head<'_>,
     signals: Signals<'_>,
     parent: Context,
     target: Target,
-    address: Option<Arc<str>>,
+    address: Option<Text>,
 ) -> Owner {
-    let method = method(parts);
-    let call = Rpc::new(method.clone(), &parts.headers);
+    let method = method(head.uri.path());
+    let call = Rpc::new(method.clone(), head.headers);
     let start = Start {
         signals,
         parent,
@@ -40,14 +40,18 @@ pub(super) fn start(
         request_bytes: None,
         rpc: Some(call),
     };
-    let sampling_relevant = |attributes: &mut StartAttributes| {
-        rpc::sampling_relevant(attributes, &method, target.host.map(|host| (host, Some(target.port))));
-        attributes.capture(config.request_headers.attributes(&parts.headers, Place::Rpc));
+    let sampling_relevant = || {
+        let server = target.host.map(|host| (host, Some(target.port)));
+        let mut attributes = rpc::sampling_relevant(&method, server);
+        attributes.capture(config.request_headers.attributes(head.headers, Place::Rpc));
+        attributes
     };
-    Owner::start(config, start, sampling_relevant, |detail| rpc::detail(detail, parts, &method, None))
+    Owner::start(config, start, sampling_relevant, |detail| {
+        rpc::detail(detail, head.uri.path(), &method, None);
+    })
 }
 
 /// A client calls what it knows.
-fn method(parts: &Parts) -> RpcMethod {
-    grpc::method(parts.uri.path()).map_or(RpcMethod::Unknown, |method| RpcMethod::Known(intern::text(method)))
+fn method(path: &str) -> RpcMethod {
+    grpc::method(path).map_or(RpcMethod::Unknown, |method| RpcMethod::Known(intern::text(method).into()))
 }

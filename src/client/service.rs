@@ -2,7 +2,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
@@ -13,9 +12,9 @@ use super::rpc;
 use super::template::UrlTemplate;
 use crate::config::{Config, Place};
 use crate::exchange::{Call, Owner, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start};
+use crate::head::{HasHead, Head};
 use crate::metrics::Labels;
 use crate::request_body::RequestBytes;
-use crate::semconv::attributes::StartAttributes;
 use crate::semconv::client::{self, Target};
 use crate::semconv::method::SpanName;
 use crate::semconv::{grpc, intern};
@@ -53,39 +52,41 @@ where
     }
 }
 
-pub(crate) fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
+pub(crate) fn begin(config: &Arc<Config>, request: &mut impl HasHead) -> Call {
     // The labels of a server's span are not for whom it calls; and an in-process gateway's next
     // router must make a span of its own.
-    parts.extensions.remove::<ServerSpan>();
+    request.extensions_mut().remove::<ServerSpan>();
     let given = Given {
-        resend_count: Attempts::take(&mut parts.extensions),
-        template: UrlTemplate::take(&mut parts.extensions),
-        request_bytes: RequestBytes::take(parts, config.body_size_metrics),
+        resend_count: Attempts::take(request.extensions_mut()),
+        template: UrlTemplate::take(request.extensions_mut()),
+        request_bytes: RequestBytes::take(request, config.body_size_metrics),
     };
     let parent = Context::current();
     // An exporter must never trace itself.
     if parent.is_telemetry_suppressed() {
         return Call::Ended;
     }
-    let observe = config.observe.ask(|observe| observe(parts)).unwrap_or_default();
+    let observe = config.observe.ask_of(request, |observe, parts| observe(parts)).unwrap_or_default();
     let Some(signals) = Signals::of(config, observe) else {
-        inject(config, &parent, parts);
+        inject(config, &parent, request);
         return Call::Ended;
     };
-    let owner = start(config, parts, signals, parent, given);
+    let owner = start(config, request.head(), signals, parent, given);
     let exchange = owner.exchange();
     if exchange.is_recorded() {
-        config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
+        config.on_request.ask_of(request, |hook, parts| hook(parts, &SpanWriter::new(exchange)));
     }
-    inject(config, &exchange.cx, parts);
+    inject(config, &exchange.cx, request);
     Call::Recorded(owner)
 }
 
-fn inject(config: &Config, cx: &Context, parts: &mut Parts) {
-    if config.inject_if.decide(true, false, |inject| inject(&parts.uri)) {
-        config.propagation.inject(cx, &mut parts.headers);
+/// A hook that panics is the cautious one: the next host is then told nothing.
+fn inject(config: &Config, cx: &Context, request: &mut impl HasHead) {
+    let asked = config.inject_if.ask(|inject| inject(request.head().uri));
+    if asked.unwrap_or(!config.inject_if.is_set()) {
+        config.propagation.inject(cx, request.headers_mut());
     } else {
-        config.propagation.strip(&mut parts.headers);
+        config.propagation.strip(request.headers_mut());
     }
 }
 
@@ -96,24 +97,30 @@ struct Given {
     request_bytes: Option<RequestBytes>,
 }
 
-fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Context, given: Given) -> Owner {
+fn start(
+    config: &Arc<Config>,
+    head: Head<'_>,
+    signals: Signals<'_>,
+    parent: Context,
+    given: Given,
+) -> Owner {
     let Given { resend_count, template, request_bytes } = given;
-    let target = Target::of(parts, config.scheme);
-    let folded = config.metric_server_address.ask(|fold| fold(&parts.uri)).flatten();
+    let target = Target::of(head, config.scheme);
+    let folded = config.metric_server_address.ask(|fold| fold(head.uri)).flatten();
     let address = folded.map(|address| intern::text(&address)).or_else(|| target.host.clone());
-    if grpc::is_call(parts) {
-        return rpc::start(config, parts, signals, parent, target, address);
+    if grpc::is_call(head) {
+        return rpc::start(config, head, signals, parent, target, address);
     }
-    let method = config.known_methods.label(&parts.method);
+    let method = config.known_methods.label(head.method);
     let SpanName { name, target: template } = method.span_name(template.as_deref());
     let start = Start {
         signals,
         parent,
         link: None,
         name,
-        method: &parts.method,
+        method: head.method,
         labels: Labels {
-            method: method.clone(),
+            method,
             address,
             port: Some(target.port),
             template: template.clone(),
@@ -124,11 +131,12 @@ fn start(config: &Arc<Config>, parts: &Parts, signals: Signals<'_>, parent: Cont
         request_bytes,
         rpc: None,
     };
-    let sampling_relevant = |attributes: &mut StartAttributes| {
-        client::sampling_relevant(attributes, parts, &method, &target, &config.sensitive_query_keys);
-        attributes.capture(config.request_headers.attributes(&parts.headers, Place::Http));
+    let sampling_relevant = || {
+        let mut attributes = client::sampling_relevant(head, method, &target, &config.sensitive_query_keys);
+        attributes.capture(config.request_headers.attributes(head.headers, Place::Http));
+        attributes
     };
     Owner::start(config, start, sampling_relevant, |detail| {
-        client::detail(detail, parts, &method, resend_count, template);
+        client::detail(detail, head, method, resend_count, template);
     })
 }

@@ -34,14 +34,14 @@ impl Target {
         let written = uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
         let port = written.as_ref().and_then(|written| written.port);
         Self {
-            host: written.map(|written| written.host),
+            host: written.map(|written| written.host.into()),
             port: port.or_else(|| scheme.map(Scheme::default_port)),
             scheme,
         }
     }
 
     pub(super) fn named(name: &str) -> Self {
-        Self { host: Some(intern::text(name)), ..Self::default() }
+        Self { host: Some(intern::text(name).into()), ..Self::default() }
     }
 
     pub(super) fn attributes(&self) -> Vec<KeyValue> {

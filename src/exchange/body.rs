@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -44,28 +43,21 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let (mut bytes, mut ended) = (0, false);
+        let mut seen = Seen::default();
         let polled = this.call.run(|| {
             let polled = this.inner.as_mut().poll_frame(cx);
             if let Poll::Ready(frame) = &polled {
-                bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()).map_or(0, count);
                 // The consumer may know from this that it need not poll again.
-                ended = frame.is_none() || this.inner.is_end_stream();
+                seen = Seen { bytes: count(frame), ended: frame.is_none() || this.inner.is_end_stream() };
             }
             polled
         });
         let frame = ready!(polled);
-        this.call.received(bytes);
-        if let Some(trailers) = trailers(frame.as_ref()) {
-            this.call.trailed(trailers);
-        }
-        if ended {
+        if seen.ended {
             *this.lease = Lease::default();
         }
-        if let Some(Err(error)) = &frame {
-            this.call.fail(error);
-        } else if ended {
-            this.call.end(Outcome::Complete);
+        if !this.call.is_over() {
+            this.call.framed(&frame, seen);
         }
         Poll::Ready(frame)
     }
@@ -79,12 +71,34 @@ where
     }
 }
 
-fn trailers<D, E>(frame: Option<&Result<Frame<D>, E>>) -> Option<&HeaderMap> {
-    frame?.as_ref().ok()?.trailers_ref()
+/// What a frame tells.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    bytes: u64,
+    ended: bool,
 }
 
-fn count<D: Buf>(frame: &Frame<D>) -> u64 {
-    frame.data_ref().map_or(0, |data| data.remaining() as u64)
+impl Call {
+    fn framed<D, E: Display + 'static>(&mut self, frame: &Option<Result<Frame<D>, E>>, seen: Seen) {
+        self.received(seen.bytes);
+        match frame {
+            Some(Err(error)) => return self.fail(error),
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_ref() {
+                    self.trailed(trailers);
+                }
+            }
+            None => {}
+        }
+        if seen.ended {
+            self.end(Outcome::Complete);
+        }
+    }
+}
+
+fn count<D: Buf, E>(frame: &Option<Result<Frame<D>, E>>) -> u64 {
+    let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+    data.map_or(0, |data| data.remaining() as u64)
 }
 
 /// A body that stands in for one that was never there, as `tower_http` asks of its bodies.

@@ -94,6 +94,11 @@ impl Call {
         *self = Self::Ended;
     }
 
+    /// Whether there is nothing left to be done.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Ended)
+    }
+
     pub(crate) fn received(&mut self, bytes: u64) {
         if let Self::Recorded(owner) = self {
             owner.received(bytes);

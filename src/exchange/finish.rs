@@ -11,6 +11,7 @@ use crate::config::Side;
 use crate::guest::contain;
 use crate::metrics::{BodySizes, EndLabels};
 use crate::request_body::RequestBytes;
+use crate::semconv::{NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT};
 
 impl Drop for Owner {
     fn drop(&mut self) {
@@ -22,18 +23,20 @@ impl Drop for Owner {
 impl Owner {
     fn finish(&self) {
         let exchange = &*self.exchange;
-        let Some(mut late) = exchange.lock().take() else { return };
+        let Some(late) = exchange.lock().end() else { return };
         let elapsed = exchange.started.elapsed();
         if let Some(rpc) = &exchange.rpc {
-            return self.finish_rpc(rpc, late, elapsed);
+            return self.finish_rpc(rpc, *late.unwrap_or_default(), elapsed);
         }
-        let verdict = verdict::of(&exchange.config, &self.outcome, self.status, late.error.as_ref());
+        let late = late.as_deref();
+        let verdict =
+            verdict::of(&exchange.config, &self.outcome, self.status, late.and_then(|late| late.error.as_ref()));
         let end = EndLabels {
             status: self.status,
-            error: verdict.as_ref().map(|verdict| verdict.error_type.clone()),
-            route: late.route.take(),
+            error: verdict.as_ref().map(|verdict| &verdict.error_type),
+            route: late.and_then(|late| late.route.as_ref()).or(exchange.route.as_ref()),
             version: self.version,
-            further: std::mem::take(&mut late.metric_attributes),
+            further: late.map_or(&[], |late| &late.metric_attributes),
         };
         if let Some((instruments, begun)) = &exchange.instruments {
             contain("a meter", || {
@@ -46,7 +49,7 @@ impl Owner {
         }
         if exchange.records() {
             contain("a span processor", || {
-                exchange.write_span(late, end, verdict, elapsed);
+                exchange.write_span(late, end, verdict.as_ref(), elapsed);
             });
         }
     }
@@ -63,17 +66,32 @@ impl Owner {
 }
 
 impl Exchange {
-    fn write_span(&self, late: Late, end: EndLabels, verdict: Option<Verdict>, elapsed: Duration) {
+    fn write_span(
+        &self,
+        late: Option<&Late>,
+        end: EndLabels<'_>,
+        verdict: Option<&Verdict>,
+        elapsed: Duration,
+    ) {
         let span = self.cx.span();
-        if late.name.is_some() || late.route_changed {
-            let routed = || self.labels.method.span_name(end.route.as_deref()).name;
-            span.update_name(late.name.unwrap_or_else(routed));
+        if let Some(late) = late.filter(|late| late.name.is_some() || late.route.is_some()) {
+            let routed = || self.labels.method.span_name(end.route.map(|route| &**route)).name;
+            span.update_name(late.name.clone().unwrap_or_else(routed));
         }
         // A server's has it from the start.
         let version = end.version.filter(|_| self.config.side == Side::Client);
-        let findings = Findings::new(&span, &late.attributes);
+        let said = late.map_or(&[][..], |late| &late.attributes);
+        let findings = Findings::new(&span, said);
         EndLabels { version, ..end }.tell(|finding| findings.tell(finding));
-        self.end_span(&span, late.attributes, verdict, elapsed);
+        self.tell_peer(&findings);
+        self.end_span(&span, said, verdict, elapsed);
+    }
+
+    pub(super) fn tell_peer(&self, findings: &Findings<'_>) {
+        if let Some(peer) = self.peer.get() {
+            findings.tell(KeyValue::new(NETWORK_PEER_ADDRESS, peer.ip().to_canonical().to_string()));
+            findings.tell(KeyValue::new(NETWORK_PEER_PORT, i64::from(peer.port())));
+        }
     }
 
     /// Writes what was said, and the verdict, and ends the span.
@@ -81,17 +99,17 @@ impl Exchange {
     pub(super) fn end_span(
         &self,
         span: &SpanRef<'_>,
-        said: Vec<KeyValue>,
-        verdict: Option<Verdict>,
+        said: &[KeyValue],
+        verdict: Option<&Verdict>,
         elapsed: Duration,
     ) {
         for said in said {
             if !self.given.contains(&said.key) {
-                span.set_attribute(said);
+                span.set_attribute(said.clone());
             }
         }
         if let Some(verdict) = verdict {
-            span.set_status(Status::Error { description: verdict.description });
+            span.set_status(Status::Error { description: verdict.description.clone() });
         }
         span.end_with_timestamp(self.start_time + elapsed);
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, request};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -32,15 +32,13 @@ impl<F> ResponseFuture<F> {
     pub(crate) fn begin<S, B>(
         config: &Arc<Config>,
         service: &mut S,
-        request: Request<B>,
-        begin: fn(&Arc<Config>, &mut request::Parts) -> Call,
+        mut request: Request<B>,
+        begin: impl FnOnce(&Arc<Config>, &mut Request<B>) -> Call,
     ) -> Self
     where
         S: Service<Request<B>, Future = F>,
     {
-        let (mut parts, body) = request.into_parts();
-        let call = begin(config, &mut parts);
-        let request = Request::from_parts(parts, body);
+        let call = begin(config, &mut request);
         Self::start(call, || service.call(request))
     }
 

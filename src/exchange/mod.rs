@@ -17,17 +17,19 @@ mod verdict;
 
 use std::fmt;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version, response};
 use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::Context;
 
 pub use body::ResponseBody;
 pub(crate) use call::{Call, Refinement};
 pub use future::ResponseFuture;
 pub(crate) use late::Late;
+use late::Said;
 pub(crate) use rpc::Rpc;
 pub use server_span::{ServerSpan, SpanWriter};
 pub(crate) use start::Start;
@@ -41,7 +43,7 @@ use crate::request_body::RequestBytes;
 use crate::semconv::attributes::Given;
 use crate::semconv::body::{content_length, has_no_body, is_upgrade};
 use crate::semconv::error::{Failure, Stage, classify};
-use crate::semconv::{NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT};
+use crate::semconv::intern::Text;
 
 /// How a call ended, or what it means if it is dropped now.
 #[derive(Debug)]
@@ -83,8 +85,11 @@ pub(crate) struct Exchange {
     is_connect: bool,
     rpc: Option<Box<Rpc>>,
     request_bytes: Option<RequestBytes>,
-    /// Nothing once the call has ended: whatever is said later has nobody to hear it.
-    late: Mutex<Option<Late>>,
+    /// The route that was known when the call began.
+    route: Option<Text>,
+    /// The other end of a client's connection.
+    peer: OnceLock<SocketAddr>,
+    said: Mutex<Said>,
 }
 
 impl Exchange {
@@ -99,19 +104,28 @@ impl Exchange {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.lock().is_some()
+        !self.lock().is_over()
     }
 
     /// No foreign code may run in here: it could use the handle, and wait for itself.
     pub(crate) fn say(&self, what: impl FnOnce(&mut Late)) {
-        if let Some(late) = self.lock().as_mut() {
-            what(late);
-        }
+        self.lock().say(what);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Late>> {
+    /// The best route until now.
+    #[cfg(feature = "ws")]
+    pub(crate) fn route(&self) -> Option<Text> {
+        self.lock().route().or(self.route.as_ref()).cloned()
+    }
+
+    /// A route that is better than the one known before.
+    pub(crate) fn set_route(&self, route: Text) {
+        self.say(|late| late.route = Some(route));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Said> {
         // Nothing that runs under the lock leaves the list half-written.
-        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the hooks and captures of one layer on a response.
@@ -135,10 +149,7 @@ impl Exchange {
 
     fn note_peer(&self, parts: &response::Parts) {
         if let Some(peer) = recognise::response_peer(&parts.extensions) {
-            self.say(|late| {
-                late.set_attribute(KeyValue::new(NETWORK_PEER_ADDRESS, peer.ip().to_canonical().to_string()));
-                late.set_attribute(KeyValue::new(NETWORK_PEER_PORT, i64::from(peer.port())));
-            });
+            let _ = self.peer.set(peer);
         }
     }
 

@@ -160,7 +160,8 @@ impl Owner {
                 if let Some(error) = error {
                     findings.tell(KeyValue::new(ERROR_TYPE, error));
                 }
-                exchange.end_span(&span, late.attributes, verdict, elapsed);
+                exchange.tell_peer(&findings);
+                exchange.end_span(&span, &late.attributes, verdict.as_ref(), elapsed);
             });
         }
     }

@@ -6,6 +6,7 @@ use opentelemetry::{Context, KeyValue, TraceId};
 
 use super::Exchange;
 use crate::semconv::error::Failure;
+use crate::semconv::intern::Text;
 
 /// The server span of the request in flight, for whoever handles the request.
 ///
@@ -48,8 +49,8 @@ impl ServerSpan {
 
     /// Sets `http.route`, on the span and on the metrics, and with it the name of the span.
     pub fn set_route(&self, route: impl Into<Cow<'static, str>>) {
-        let route = Arc::from(route.into());
-        self.say(|writer| writer.0.say(|late| late.set_route(route)));
+        let route = Text::new(route.into());
+        self.say(|writer| writer.0.set_route(route));
     }
 
     /// Sets an attribute of the span.

@@ -1,7 +1,7 @@
 //! How a call begins.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use http::{Method, Version};
@@ -9,12 +9,13 @@ use opentelemetry::global::BoxedSpan;
 use opentelemetry::trace::{Link, Span, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::{Exchange, Late, Outcome, OwnSpan, Owner, Rpc};
+use super::{Exchange, Outcome, OwnSpan, Owner, Rpc};
 use crate::config::{Config, Side};
 use crate::guest::contain;
 use crate::metrics::{Begun, Instruments, Labels};
 use crate::request_body::RequestBytes;
-use crate::semconv::attributes::{Detail, StartAttributes};
+use crate::semconv::attributes::{Detail, Given, StartAttributes};
+use crate::semconv::intern::Text;
 use crate::signals::Signals;
 
 /// What is known when a call begins.
@@ -27,7 +28,7 @@ pub(crate) struct Start<'r> {
     pub(crate) labels: Labels,
     /// A server is told with the request which version is spoken, a client with the response.
     pub(crate) version: Option<Version>,
-    pub(crate) route: Option<Arc<str>>,
+    pub(crate) route: Option<Text>,
     pub(crate) request_bytes: Option<RequestBytes>,
     pub(crate) rpc: Option<Box<Rpc>>,
 }
@@ -38,21 +39,24 @@ impl Owner {
     pub(crate) fn start(
         config: &Arc<Config>,
         start: Start<'_>,
-        sampling_relevant: impl FnOnce(&mut StartAttributes),
+        sampling_relevant: impl FnOnce() -> StartAttributes,
         detail: impl FnOnce(&mut Detail<'_>),
     ) -> Self {
         let Start { signals, parent, link, name, method, labels, version, route, request_bytes, rpc } = start;
         let start_time = SystemTime::now();
-        let mut start_attributes = StartAttributes::default();
-        let span = contain("a tracer", || {
-            let tracer = signals.tracer?;
-            sampling_relevant(&mut start_attributes);
-            let builder = builder(config.side, name, link, start_time, start_attributes.take());
-            let mut span = tracer.start(builder, &parent)?;
-            if span.is_recording() {
-                detail(&mut Detail::new(&mut span, &mut start_attributes));
-            }
-            Some(span)
+        let mut given = Given::default();
+        let span = signals.tracer.and_then(|tracer| {
+            let mut attributes = sampling_relevant();
+            let builder = builder(config.side, name, link, start_time, attributes.take());
+            let span = contain("a tracer", || {
+                let mut span = tracer.start(builder, &parent)?;
+                if span.is_recording() {
+                    detail(&mut Detail::new(&mut span, &mut attributes));
+                }
+                Some(span)
+            });
+            given = attributes.given();
+            span
         });
         let (cx, span) = OwnSpan::enter(parent, span.flatten());
         let instruments =
@@ -64,13 +68,15 @@ impl Owner {
             start_time,
             started: signals.now,
             span,
-            given: start_attributes.given(),
+            given,
             labels,
             is_head: method == Method::HEAD,
             is_connect: method == Method::CONNECT,
             rpc,
             request_bytes,
-            late: Mutex::new(Some(Late { route, ..Late::default() })),
+            route,
+            peer: OnceLock::new(),
+            said: Mutex::default(),
         };
         Self {
             exchange: Arc::new(exchange),
@@ -115,8 +121,12 @@ fn builder(
         Side::Server => SpanKind::Server,
         Side::Client => SpanKind::Client,
     };
-    let mut builder = SpanBuilder::from_name(name).with_kind(kind).with_start_time(start_time);
-    builder.attributes = Some(attributes);
-    builder.links = link.map(|link| vec![Link::with_context(link)]);
-    builder
+    SpanBuilder {
+        name,
+        span_kind: Some(kind),
+        start_time: Some(start_time),
+        attributes: Some(attributes),
+        links: link.map(|link| vec![Link::with_context(link)]),
+        ..SpanBuilder::default()
+    }
 }

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, BoundUpDownCounter};
 
+use super::labels::KeptEnd;
 use super::{BodySizes, EndLabels, Instruments, Labels};
-use crate::semconv::intern;
 
 /// How many series are bound at most, of each kind. Whatever else is measured is recorded plainly.
 const PLACES: usize = 256;
@@ -70,7 +70,7 @@ fn bind_once<'b, T>(place: &'b OnceLock<T>, key: Key<'_>, bind: impl FnOnce(&[Ke
 }
 
 /// What tells a series apart.
-type Key<'k> = (&'k Labels, &'k EndLabels);
+type Key<'k> = (&'k Labels, &'k EndLabels<'k>);
 
 fn written((labels, end): Key<'_>) -> Vec<KeyValue> {
     let mut attributes = Vec::new();
@@ -87,8 +87,14 @@ struct Series<T>(Box<[OnceLock<Entry<T>>]>);
 
 struct Entry<T> {
     labels: Labels,
-    end: EndLabels,
+    end: KeptEnd,
     bound: T,
+}
+
+impl<T> Entry<T> {
+    fn is(&self, (labels, end): Key<'_>) -> bool {
+        self.labels.same(labels) && self.end.is(end)
+    }
 }
 
 impl<T> Default for Series<T> {
@@ -100,54 +106,60 @@ impl<T> Default for Series<T> {
 impl<T> Series<T> {
     fn get_or_bind(&self, key: Key<'_>, bind: impl FnOnce(&[KeyValue]) -> T) -> Option<(Place, &T)> {
         let (labels, end) = key;
-        let first = hash(labels, end) as usize;
+        let first = place(end.hash(labels.hash()));
+        match self.0[first].get() {
+            Some(entry) if entry.is(key) => Some((Place(first), &entry.bound)),
+            _ => self.search(first, key, bind),
+        }
+    }
+
+    #[cold]
+    fn search(&self, first: usize, key: Key<'_>, bind: impl FnOnce(&[KeyValue]) -> T) -> Option<(Place, &T)> {
+        let (labels, end) = key;
         let mut bind = Some(bind);
         (first..first + CHOICES).find_map(|choice| {
             let place = choice % PLACES;
             let entry = self.0[place].get_or_init(|| {
                 let bind = bind.take().expect("a place that was just taken is the last that is looked at");
-                Entry { labels: labels.clone(), end: end.clone(), bound: bind(&written(key)) }
+                Entry { labels: labels.clone(), end: KeptEnd::new(end), bound: bind(&written(key)) }
             });
-            let same = entry.labels.same(labels) && entry.end.same(end);
-            same.then_some((Place(place), &entry.bound))
+            entry.is(key).then_some((Place(place), &entry.bound))
         })
     }
 }
 
-/// Of what mostly differs.
-fn hash(labels: &Labels, end: &EndLabels) -> u32 {
-    let numbers = [end.status.map(|status| status.as_u16()), labels.port];
-    let numbers = numbers.iter().fold(0, |all, number| all << 16 | u64::from(number.unwrap_or(0)));
-    let texts = [end.route.as_deref(), labels.address.as_deref(), labels.template.as_deref()];
-    // Methods mostly differ in length.
-    let hash = intern::mix(intern::mix(intern::FIRST, labels.method.as_str().len() as u64), numbers);
-    (texts.iter().flatten().fold(hash, |hash, text| intern::hash(hash, text.as_bytes())) >> 56) as u32
+/// The upper bits are the well-mixed ones.
+fn place(hash: u64) -> usize {
+    (hash >> (64 - PLACES.ilog2())) as usize
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+    use std::collections::BTreeSet;
+
     use http::{Method, StatusCode, Version};
 
     use super::*;
+    use crate::semconv::intern::Text;
     use crate::semconv::method::KnownMethods;
     use crate::semconv::url::Scheme;
 
     #[test]
     fn a_series_keeps_its_place_and_there_are_only_so_many() {
         let series = Series::<usize>::default();
-        let end =
-            |route: usize| EndLabels { route: Some(format!("/{route}").into()), ..EndLabels::default() };
+        let routes: Vec<_> = (0..10 * PLACES).map(|route| Text::new(format!("/{route}"))).collect();
         let labels = Labels::default();
-        let bound: Vec<usize> = (0..10 * PLACES)
-            .filter(|route| {
-                let found = series.get_or_bind((&labels, &end(*route)), |_| *route);
-                found.is_some_and(|(_, bound)| bound == route)
-            })
-            .collect();
-        assert!((PLACES / 2..=PLACES).contains(&bound.len()), "{}", bound.len());
-        for route in 0..10 * PLACES {
-            let again = series.get_or_bind((&labels, &end(route)), |_| unreachable!("all places are taken"));
-            assert_eq!(again.map(|(_, bound)| *bound), bound.contains(&route).then_some(route));
+        let get = |route: usize, bind: fn(&[KeyValue]) -> usize| {
+            let end = EndLabels { route: Some(&routes[route]), ..EndLabels::default() };
+            series.get_or_bind((&labels, &end), bind).map(|(place, _)| place.0)
+        };
+        let places: Vec<_> = (0..10 * PLACES).map(|route| get(route, |_| 0)).collect();
+        let taken: BTreeSet<_> = places.iter().flatten().collect();
+        assert_eq!(taken.len(), places.iter().flatten().count(), "each has a place of its own");
+        assert!((PLACES / 2..=PLACES).contains(&taken.len()), "{}", taken.len());
+        for (route, place) in places.iter().enumerate() {
+            assert_eq!(get(route, |_| unreachable!("all places are taken")), *place);
         }
     }
 
@@ -155,21 +167,23 @@ mod tests {
     fn whatever_differs_makes_another_series() {
         let known = KnownMethods::new(["GET", "POST"]);
         let start = |labels: Labels| (labels, EndLabels::default());
-        let end = |end: EndLabels| (Labels::default(), end);
+        let (text, error) = (Text::new("a"), Cow::Borrowed("500"));
+        let further = [KeyValue::new("a", 1)];
+        let end = |end| (Labels::default(), end);
         let all = [
             start(Labels::default()),
             start(Labels { method: known.label(&Method::GET), ..Labels::default() }),
             start(Labels { method: known.label(&Method::POST), ..Labels::default() }),
             start(Labels { scheme: Some(Scheme::Http), ..Labels::default() }),
             start(Labels { scheme: Some(Scheme::Https), ..Labels::default() }),
-            start(Labels { address: Some("a".into()), ..Labels::default() }),
-            start(Labels { template: Some("a".into()), ..Labels::default() }),
+            start(Labels { address: Some(text.clone()), ..Labels::default() }),
+            start(Labels { template: Some(text.clone()), ..Labels::default() }),
             start(Labels { port: Some(80), ..Labels::default() }),
             end(EndLabels { status: Some(StatusCode::OK), ..EndLabels::default() }),
-            end(EndLabels { error: Some("500".into()), ..EndLabels::default() }),
-            end(EndLabels { route: Some("/".into()), ..EndLabels::default() }),
+            end(EndLabels { error: Some(&error), ..EndLabels::default() }),
+            end(EndLabels { route: Some(&text), ..EndLabels::default() }),
             end(EndLabels { version: Some(Version::HTTP_2), ..EndLabels::default() }),
-            end(EndLabels { further: vec![KeyValue::new("a", 1)], ..EndLabels::default() }),
+            end(EndLabels { further: &further, ..EndLabels::default() }),
         ];
         let series = Series::<usize>::default();
         for _ in 0..2 {

@@ -119,7 +119,7 @@ impl Instruments {
         elapsed: Duration,
         sizes: BodySizes,
         labels: &Labels,
-        end: &EndLabels,
+        end: &EndLabels<'_>,
     ) {
         let seconds = elapsed.as_secs_f64();
         #[cfg(feature = "bound-instruments")]
@@ -158,7 +158,7 @@ thread_local! {
     static ATTRIBUTES: RefCell<Vec<KeyValue>> = const { RefCell::new(Vec::new()) };
 }
 
-fn with_attributes(labels: &Labels, end: &EndLabels, record: impl FnOnce(&[KeyValue])) {
+fn with_attributes(labels: &Labels, end: &EndLabels<'_>, record: impl FnOnce(&[KeyValue])) {
     // Not borrowed while foreign code runs, which may come back here.
     let kept = ATTRIBUTES.try_with(|kept| kept.try_borrow_mut().map(|mut kept| std::mem::take(&mut *kept)));
     let mut list = kept.ok().and_then(Result::ok).unwrap_or_default();

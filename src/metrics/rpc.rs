@@ -61,7 +61,7 @@ impl Rpc {
             KeyValue::new(RPC_STATUS_CODE, end.code.name()),
         ];
         list.extend(end.error.map(|error| KeyValue::new(ERROR_TYPE, error)));
-        let address = labels.address.clone();
+        let address = labels.address.as_ref().map(|address| address.shared().clone());
         list.extend(address.map(|address| KeyValue::new(SERVER_ADDRESS, address)));
         list.extend(labels.port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
         for attribute in end.further {

@@ -40,12 +40,15 @@ pub(crate) enum Propagation {
 }
 
 impl Propagation {
-    pub(crate) fn extract(&self, cx: &Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
-        let extract = |foreign: Option<&dyn TextMapPropagator>| match foreign {
-            Some(propagator) => propagator.extract_with_context(cx, &HeaderExtractor::new(headers)),
-            None => w3c::extract(cx, headers, found),
+    pub(crate) fn extract(&self, cx: Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
+        let extract = |propagator: &dyn TextMapPropagator| {
+            propagator.extract_with_context(&cx, &HeaderExtractor::new(headers))
         };
-        contain("a propagator", || self.with(extract)).unwrap_or_else(|| cx.clone())
+        match self.foreign(extract) {
+            Foreign::Answered(cx) => cx,
+            Foreign::Panicked => cx,
+            Foreign::Unset => w3c::extract(cx, headers, found),
+        }
     }
 
     /// Replaces what the headers said of a context before: "existing propagation headers are
@@ -54,30 +57,44 @@ impl Propagation {
         if cx.span().span_context().is_valid() {
             self.strip(headers);
         }
-        let inject = |foreign: Option<&dyn TextMapPropagator>| match foreign {
-            Some(propagator) => propagator.inject_context(cx, &mut HeaderInjector::new(headers)),
-            None => w3c::inject(cx, headers),
+        let inject = |propagator: &dyn TextMapPropagator| {
+            propagator.inject_context(cx, &mut HeaderInjector::new(headers));
         };
-        contain("a propagator", || self.with(inject));
+        if let Foreign::Unset = self.foreign(inject) {
+            w3c::inject(cx, headers);
+        }
     }
 
     /// Takes out what the headers say of a context.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        let strip = |foreign: Option<&dyn TextMapPropagator>| match foreign {
-            Some(propagator) => propagator.fields().for_each(|field| drop(headers.remove(field))),
-            None => w3c::strip(headers),
+        let strip = |propagator: &dyn TextMapPropagator| {
+            propagator.fields().for_each(|field| drop(headers.remove(field)));
         };
-        contain("a propagator", || self.with(strip));
-    }
-
-    /// Runs with the propagator that somebody has set, or with nothing: then W3C's are used.
-    fn with<T>(&self, mut run: impl FnMut(Option<&dyn TextMapPropagator>) -> T) -> T {
-        match self {
-            Self::Given(propagator) => run(Some(propagator.as_ref())),
-            // OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
-            Self::Global => global::get_text_map_propagator(|propagator| {
-                run(propagator.fields().next().is_some().then_some(propagator))
-            }),
+        if let Foreign::Unset = self.foreign(strip) {
+            w3c::strip(headers);
         }
     }
+
+    /// Runs with the propagator that somebody has set.
+    fn foreign<T>(&self, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Foreign<T> {
+        let set = contain("a propagator", || match self {
+            Self::Given(propagator) => Some(run(propagator.as_ref())),
+            // OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
+            Self::Global => global::get_text_map_propagator(|propagator| {
+                propagator.fields().next().is_some().then(|| run(propagator))
+            }),
+        });
+        match set {
+            Some(Some(answer)) => Foreign::Answered(answer),
+            Some(None) => Foreign::Unset,
+            None => Foreign::Panicked,
+        }
+    }
+}
+
+/// What came of a propagator that somebody has set. Where nobody has, W3C's are used.
+enum Foreign<T> {
+    Answered(T),
+    Panicked,
+    Unset,
 }

@@ -129,18 +129,17 @@ impl TraceParent {
         let (fields, rest) = trim(text).split_first_chunk::<{ Self::LENGTH }>()?;
         let dashes = [fields[2], fields[35], fields[52]] == [b'-'; 3];
         let version = if fields.starts_with(b"00") { 0 } else { hex2(fields[0], fields[1])? };
-        let continues = rest.first() == Some(&b'-') && version != 0 && rest.iter().all(is_visible);
-        if !dashes || version == 0xff || !(rest.is_empty() || continues) {
+        let continues = || rest.first() == Some(&b'-') && version != 0 && rest.iter().all(is_visible);
+        if !dashes || version == 0xff || !(rest.is_empty() || continues()) {
             return None;
         }
-        let (words, _rest) = fields[3..].as_chunks::<8>();
-        let trace_id = hex16(words[0], words[1])?;
-        let trace_id = TraceId::from(u128::from(trace_id) << 64 | u128::from(hex16(words[2], words[3])?));
-        let (words, _rest) = fields[36..].as_chunks::<8>();
-        let span_id = SpanId::from(hex16(words[0], words[1])?);
+        let ((trace, _), (span, _)) = (fields[3..].as_chunks::<8>(), fields[36..].as_chunks::<8>());
+        let [a, b, c, d, e, f] = hex(&[trace[0], trace[1], trace[2], trace[3], span[0], span[1]])?;
+        let trace_id = [a, b, c, d].into_iter().fold(0, |id, word| id << 32 | u128::from(word));
+        let span_id = u64::from(e) << 32 | u64::from(f);
         let flags = TraceFlags::new(hex2(fields[53], fields[54])?) & (TraceFlags::SAMPLED | RANDOM);
-        let valid = trace_id != TraceId::INVALID && span_id != SpanId::INVALID;
-        valid.then_some(Self { trace_id, span_id, flags })
+        let valid = trace_id != 0 && span_id != 0;
+        valid.then(|| Self { trace_id: TraceId::from(trace_id), span_id: SpanId::from(span_id), flags })
     }
 
     /// The header of version 00.
@@ -167,30 +166,53 @@ fn is_visible(byte: &u8) -> bool {
 }
 
 fn hex2(high: u8, low: u8) -> Option<u8> {
-    hex8([b'0', b'0', b'0', b'0', b'0', b'0', high, low]).map(|value| value as u8)
+    Some(hex1(high)? << 4 | hex1(low)?)
 }
 
-fn hex16(high: [u8; 8], low: [u8; 8]) -> Option<u64> {
-    Some(u64::from(hex8(high)?) << 32 | u64::from(hex8(low)?))
-}
-
-/// Lower-case hex, all eight digits at once, each in a byte of one word. Digit by digit, a `traceparent`
-/// takes 270 instructions more.
-fn hex8(digits: [u8; 8]) -> Option<u32> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let text = u64::from_be_bytes(digits);
-    // `0` to `9` are 0x30 to 0x39, `a` to `f` are 0x61 to 0x66: the seventh bit tells them apart.
-    let letters = (text >> 6) & ONES;
-    let values = (text & (15 * ONES)) + 9 * letters;
-    let expected = values + 0x30 * ONES + 0x27 * letters;
-    // Values beyond 15 have the fifth bit; those beyond 9 get it with another 6, and must be letters.
-    let beyond = (values | ((values + 6 * ONES) ^ (letters << 4))) & (0x10 * ONES);
-    if text != expected || beyond != 0 {
-        return None;
+/// Lower-case hex.
+fn hex1(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
     }
-    let pairs = (values | (values >> 4)) & 0x00ff_00ff_00ff_00ff;
-    let quads = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
-    Some((quads | (quads >> 16)) as u32)
+}
+
+/// Lower-case hex of a whole number of words, eight digits at once, each in a byte of a word. Digit by digit,
+/// a `traceparent` takes 350 instructions more.
+fn hex<const WORDS: usize>(text: &[[u8; 8]; WORDS]) -> Option<[u32; WORDS]> {
+    let digits = text.map(Digits::read);
+    let invalid = digits.iter().fold(0, |all, digits| all | digits.invalid);
+    (invalid == 0).then(|| digits.map(Digits::pack))
+}
+
+#[derive(Clone, Copy)]
+struct Digits {
+    values: u64,
+    /// Zero if all are digits.
+    invalid: u64,
+}
+
+impl Digits {
+    #[inline(always)]
+    fn read(text: [u8; 8]) -> Self {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let text = u64::from_be_bytes(text);
+        // `0` to `9` are 0x30 to 0x39, `a` to `f` are 0x61 to 0x66: the seventh bit tells them apart.
+        let letters = (text >> 6) & ONES;
+        let values = (text & (15 * ONES)) + 9 * letters;
+        let expected = values + 0x30 * ONES + 0x27 * letters;
+        // Values beyond 15 have the fifth bit; those beyond 9 get it with another 6, and must be letters.
+        let beyond = (values | ((values + 6 * ONES) ^ (letters << 4))) & (0x10 * ONES);
+        Self { values, invalid: (text ^ expected) | beyond }
+    }
+
+    #[inline(always)]
+    fn pack(self) -> u32 {
+        let pairs = (self.values | (self.values >> 4)) & 0x00ff_00ff_00ff_00ff;
+        let quads = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+        (quads | (quads >> 16)) as u32
+    }
 }
 
 fn write_hex(text: &mut [u8], bytes: &[u8]) {
@@ -342,7 +364,8 @@ mod tests {
                 digits[place] = byte;
                 let valid = byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
                 let expected = || u32::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap();
-                assert_eq!(hex8(digits), valid.then(expected), "{digits:?}");
+                assert_eq!(hex(&[digits, *b"00000007"]), valid.then(|| [expected(), 7]), "{digits:?}");
+                assert_eq!(hex2(b'7', byte), valid.then(|| 0x70 | hex1(byte).unwrap()), "{byte}");
             }
         }
     }

@@ -15,15 +15,15 @@ pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static(trace_contex
 pub(crate) static TRACESTATE: HeaderName = HeaderName::from_static(trace_context::TRACESTATE);
 pub(crate) static BAGGAGE: HeaderName = HeaderName::from_static(baggage::BAGGAGE);
 
-pub(super) fn extract(cx: &Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
+pub(super) fn extract(cx: Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
     let parent = found.traceparent.and_then(|line| TraceParent::parse(line.as_bytes()));
     let lists = HeaderExtractor::new(headers);
     let cx = match parent {
         Some(parent) if found.has_tracestate => {
-            trace_context::remote(cx, parent, lists.tracestate_as_sent().as_deref())
+            trace_context::remote(&cx, parent, lists.tracestate_as_sent().as_deref())
         }
-        Some(parent) => trace_context::remote(cx, parent, None),
-        None => cx.clone(),
+        Some(parent) => trace_context::remote(&cx, parent, None),
+        None => cx,
     };
     match found.has_baggage.then(|| lists.baggage()).flatten() {
         Some(members) => baggage::add(&cx, members),

@@ -75,8 +75,9 @@ pub(crate) struct StartAttributes {
 }
 
 impl StartAttributes {
-    pub(crate) fn reserve(&mut self, capacity: usize) {
-        self.list.reserve(capacity);
+    /// Room for what is to come, and for what the span gets later, so that it need not grow.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { list: Vec::with_capacity(capacity), given: Given::default() }
     }
 
     pub(crate) fn push(&mut self, key: StartKey, value: impl Into<Value>) {

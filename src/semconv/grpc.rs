@@ -8,12 +8,12 @@ mod code;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::request::Parts;
 use http::{HeaderValue, Method, header};
 
 pub(crate) use code::Code;
 
 use super::error::cut;
+use crate::head::Head;
 
 /// The value of `rpc.system.name`.
 pub(crate) const SYSTEM: &str = "grpc";
@@ -30,8 +30,8 @@ pub(crate) fn is_grpc(content_type: &HeaderValue) -> bool {
 }
 
 /// Whether a client's request is a call. "Method → `POST`": asked first, since it is the cheaper question.
-pub(crate) fn is_call(parts: &Parts) -> bool {
-    parts.method == Method::POST && parts.headers.get(header::CONTENT_TYPE).is_some_and(is_grpc)
+pub(crate) fn is_call(head: Head<'_>) -> bool {
+    *head.method == Method::POST && head.headers.get(header::CONTENT_TYPE).is_some_and(is_grpc)
 }
 
 /// "Path → `/` Service-Name `/` {method name}", whatever a proxy or a nesting router has put in front.

@@ -8,8 +8,12 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::LocalKey;
+
+use opentelemetry::Value;
 
 use crate::address::HostPort;
 
@@ -20,13 +24,71 @@ const MAX_LENGTH: usize = 256;
 /// How many names the process keeps for ever. A program with more allocates for the others.
 const MAX_NAMES: usize = 4_096;
 
+/// A shared text with its hash, by which a series of a metric is found: to hash the labels of each
+/// measurement anew takes a request 110 instructions more.
+#[derive(Clone)]
+pub(crate) struct Text {
+    text: Arc<str>,
+    hash: u64,
+}
+
+impl Text {
+    pub(crate) fn new(text: impl Into<Arc<str>>) -> Self {
+        let text = text.into();
+        Self { hash: hash(text.as_bytes()), text }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Most are one and the same text, which is seen without reading it.
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.text, &other.text) || (self.hash == other.hash && self.text == other.text)
+    }
+}
+
+impl Eq for Text {}
+
+impl From<Text> for Arc<str> {
+    fn from(text: Text) -> Self {
+        text.text
+    }
+}
+
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
+        Self::from(text.text)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
 type Table<T> = RefCell<Vec<Option<T>>>;
 
 thread_local! {
-    static TEXTS: Table<Arc<str>> = RefCell::new(vec![None; PLACES]);
+    static TEXTS: Table<Text> = RefCell::new(vec![None; PLACES]);
     /// Apart, since there may be so many that nothing else would find its place.
-    static PATHS: Table<Arc<str>> = RefCell::new(vec![None; PLACES]);
-    static HOSTS: Table<(Arc<str>, Option<HostPort>)> = RefCell::new(vec![None; PLACES]);
+    static PATHS: Table<Text> = RefCell::new(vec![None; PLACES]);
+    static HOSTS: Table<(Box<[u8]>, Option<HostPort>)> = RefCell::new(vec![None; PLACES]);
     static NAMES: Table<Name> = RefCell::new(vec![None; PLACES]);
 }
 
@@ -45,9 +107,20 @@ fn keep(name: &str) -> Option<&'static str> {
     if kept.contains(name) || kept.len() >= MAX_NAMES {
         return kept.get(name).copied();
     }
-    let name: &'static str = Box::leak(name.into());
-    kept.insert(name);
-    Some(name)
+    Some(leak(&mut kept, name))
+}
+
+/// The same text for ever. Only for what the program itself names, such as its methods.
+pub(crate) fn for_ever(text: &str) -> &'static str {
+    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+    let known = kept.get(text).copied();
+    known.unwrap_or_else(|| leak(&mut kept, text))
+}
+
+fn leak(kept: &mut BTreeSet<&'static str>, text: &str) -> &'static str {
+    let text: &'static str = Box::leak(text.into());
+    kept.insert(text);
+    text
 }
 
 /// Runs with the place of a thread's table in which the text belongs. Nothing if the text is too long,
@@ -58,68 +131,77 @@ fn in_place<T: 'static, R>(
     hash: u64,
     run: impl FnOnce(&mut Option<T>) -> R,
 ) -> Option<R> {
-    let in_table = |table: &Table<T>| run(&mut table.borrow_mut()[place(hash)]);
-    (length <= MAX_LENGTH).then(|| table.try_with(in_table).ok())?
+    let in_table = |table: &Table<T>| table.borrow_mut().get_mut(place(hash)).map(run);
+    (length <= MAX_LENGTH).then(|| table.try_with(in_table).ok())??
 }
 
 /// The text, without allocating it anew for each request.
-pub(crate) fn text(text: &str) -> Arc<str> {
+pub(crate) fn text(text: &str) -> Text {
     shared(&TEXTS, text)
 }
 
 /// The same for the path of a request.
 pub(crate) fn path(path: &str) -> Arc<str> {
-    shared(&PATHS, path)
+    shared(&PATHS, path).text
 }
 
 /// The value of a header. What is not UTF-8 in it is replaced, and then it is not kept: it would not be
 /// found again.
 pub(crate) fn lossy(value: &[u8]) -> Arc<str> {
-    let known = |place: &mut Option<Arc<str>>| place.clone().filter(|known| *known.as_bytes() == *value);
-    let known = in_place(&TEXTS, value.len(), hash(FIRST, value), known).flatten();
-    known.unwrap_or_else(|| match String::from_utf8_lossy(value) {
+    let known = |place: &mut Option<Text>| place.clone().filter(|known| *known.as_bytes() == *value);
+    let known = in_place(&TEXTS, value.len(), hash(value), known).flatten();
+    let known = known.unwrap_or_else(|| match String::from_utf8_lossy(value) {
         Cow::Borrowed(valid) => text(valid),
-        Cow::Owned(replaced) => Arc::from(replaced),
-    })
+        Cow::Owned(replaced) => Text::new(replaced),
+    });
+    known.text
 }
 
-fn shared(table: &'static LocalKey<Table<Arc<str>>>, text: &str) -> Arc<str> {
-    let shared = in_place(table, text.len(), hash(FIRST, text.as_bytes()), |place| match place {
+fn shared(table: &'static LocalKey<Table<Text>>, text: &str) -> Text {
+    let hash = hash(text.as_bytes());
+    let shared = in_place(table, text.len(), hash, |place| match place {
         Some(known) if **known == *text => known.clone(),
-        _ => place.insert(Arc::from(text)).clone(),
+        _ => place.insert(Text { text: Arc::from(text), hash }).clone(),
     });
-    shared.unwrap_or_else(|| Arc::from(text))
+    shared.unwrap_or_else(|| Text { text: Arc::from(text), hash })
 }
 
-/// What `parse` makes of a host, kept: to parse it each time takes a request 490 instructions more.
-pub(crate) fn host(text: &str, parse: impl Fn(&str) -> Option<HostPort>) -> Option<HostPort> {
-    let shared = in_place(&HOSTS, text.len(), hash(FIRST, text.as_bytes()), |place| match place {
-        Some((known, host)) if **known == *text => host.clone(),
-        _ => place.insert((Arc::from(text), parse(text))).1.clone(),
-    });
-    shared.unwrap_or_else(|| parse(text))
+/// What was made of a host before: to read it each time takes a request 490 instructions more.
+#[expect(clippy::option_option, reason = "that a text names no host is known, too")]
+pub(crate) fn known_host(text: &[u8]) -> Option<Option<HostPort>> {
+    let known = |place: &mut Option<(Box<[u8]>, Option<HostPort>)>| {
+        place.as_ref().filter(|(known, _)| **known == *text).map(|(_, host)| host.clone())
+    };
+    in_place(&HOSTS, text.len(), hash(text), known).flatten()
+}
+
+pub(crate) fn keep_host(text: &[u8], host: Option<HostPort>) {
+    in_place(&HOSTS, text.len(), hash(text), |place| *place = Some((text.into(), host)));
 }
 
 /// A name of spans, and the target that is its second part.
 #[derive(Clone)]
 struct Name {
     name: &'static str,
-    target: Arc<str>,
+    target: Text,
 }
 
 /// `{method} {target}`, and the target. A name must be static or owned, so those that are kept are never
 /// freed.
-pub(crate) fn name(method: &str, target: &str) -> (Cow<'static, str>, Arc<str>) {
+pub(crate) fn name(method: &str, target: &str) -> (Cow<'static, str>, Text) {
     let owned = || [method, " ", target].concat();
     let is = |known: &Name| {
         known.target.len() + method.len() + 1 == known.name.len()
             && *known.target == *target
             && known.name.starts_with(method)
     };
-    let hash = hash(hash(FIRST, method.as_bytes()), target.as_bytes());
-    let known = in_place(&NAMES, method.len() + target.len(), hash, |place| {
+    let hash = hash(target.as_bytes());
+    // Methods mostly differ in length.
+    let place = mix(hash, method.len() as u64);
+    let known = in_place(&NAMES, method.len() + target.len(), place, |place| {
         if place.is_none() {
-            *place = keep(&owned()).map(|name| Name { name, target: Arc::from(target) });
+            let target = || Text { text: Arc::from(target), hash };
+            *place = keep(&owned()).map(|name| Name { name, target: target() });
         }
         let known = place.as_ref().filter(|known| is(known))?;
         Some((Cow::Borrowed(known.name), known.target.clone()))
@@ -131,8 +213,8 @@ pub(crate) fn name(method: &str, target: &str) -> (Cow<'static, str>, Arc<str>) 
 pub(crate) const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Good enough to spread texts over places; who makes them collide only makes them allocate.
-pub(crate) fn hash(seed: u64, bytes: &[u8]) -> u64 {
-    let seed = mix(seed, bytes.len() as u64);
+fn hash(bytes: &[u8]) -> u64 {
+    let seed = mix(FIRST, bytes.len() as u64);
     let Some(last) = bytes.last_chunk::<8>() else {
         return mix(seed, bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     };
@@ -156,26 +238,27 @@ mod tests {
 
     #[test]
     fn a_text_is_shared() {
-        assert!(Arc::ptr_eq(&text("/users/{id}"), &text("/users/{id}")));
+        assert!(Arc::ptr_eq(text("/users/{id}").shared(), text("/users/{id}").shared()));
         let long = "x".repeat(MAX_LENGTH + 1);
         assert_eq!(*text(&long), *long);
-        assert!(!Arc::ptr_eq(&text(&long), &text(&long)));
+        assert!(!Arc::ptr_eq(text(&long).shared(), text(&long).shared()));
+        assert_eq!(text(&long), text(&long));
     }
 
     #[test]
     fn a_name_is_kept() {
         let (kept, target) = name("GET", "/users/{id}");
         assert!(matches!(kept, Cow::Borrowed("GET /users/{id}")));
-        assert!(Arc::ptr_eq(&target, &name("GET", "/users/{id}").1));
+        assert!(Arc::ptr_eq(target.shared(), name("GET", "/users/{id}").1.shared()));
         for (method, target) in [("GE", "T /users/{id}"), ("GET", &*"x".repeat(MAX_LENGTH)), ("", "")] {
-            assert_eq!(name(method, target), (Cow::Owned(format!("{method} {target}")), Arc::from(target)));
+            assert_eq!(name(method, target), (Cow::Owned(format!("{method} {target}")), Text::new(target)));
         }
     }
 
     #[test]
     fn texts_that_differ_in_their_last_letters_spread() {
         let spread = |text: &dyn Fn(usize) -> String| {
-            let places = (0..1_000).map(|number| place(hash(FIRST, text(number).as_bytes())));
+            let places = (0..1_000).map(|number| place(hash(text(number).as_bytes())));
             places.collect::<BTreeSet<_>>().len()
         };
         assert!(spread(&|number| format!("/users/{number:08}")) > PLACES / 2);
@@ -197,8 +280,9 @@ mod tests {
             let number = number.to_string();
             assert_eq!(*text(&number), *number);
             assert_eq!(name("GET", &number).0, format!("GET {number}"));
-            let host = host(&number, |text| Some(HostPort { host: text.into(), port: None }));
-            assert_eq!(host.map(|host| host.host), Some(number.into()));
+            keep_host(number.as_bytes(), Some(HostPort { host: Text::new(&*number), port: None }));
+            let host = known_host(number.as_bytes()).flatten();
+            assert_eq!(host.map(|host| host.host), Some(Text::new(number)));
         }
         assert_eq!(TEXTS.with_borrow(Vec::len), PLACES);
         assert_eq!(HOSTS.with_borrow(Vec::len), PLACES);

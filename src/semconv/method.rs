@@ -1,12 +1,11 @@
 //! `http.request.method`, `http.request.method_original` and the names of spans.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use http::Method;
-use opentelemetry::StringValue;
 
-use super::{OTHER, intern};
+use super::intern::{self, Text};
+use super::OTHER;
 
 /// RFC 9110, RFC 5789 (PATCH) and QUERY, as the conventions list them.
 const STANDARD: [&str; 10] =
@@ -17,12 +16,12 @@ pub(crate) const ENV: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
 
 /// The methods that may become a value of an attribute.
 #[derive(Clone, Debug)]
-pub(crate) struct KnownMethods(Vec<StringValue>);
+pub(crate) struct KnownMethods(Vec<&'static str>);
 
 impl KnownMethods {
     pub(crate) fn new(methods: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let owned = |method: &str| StringValue::from(Arc::<str>::from(method));
-        Self(methods.into_iter().map(|method| owned(method.as_ref().trim())).collect())
+        let known = |method: &str| standard(method).unwrap_or_else(|| intern::for_ever(method));
+        Self(methods.into_iter().map(|method| known(method.as_ref().trim())).collect())
     }
 
     /// "This environment variable MUST be named `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` and
@@ -32,7 +31,7 @@ impl KnownMethods {
         let value = read(ENV).unwrap_or_default();
         let mut methods = value.split(',').map(str::trim).filter(|method| !method.is_empty()).peekable();
         if methods.peek().is_none() {
-            return Self(STANDARD.map(StringValue::from).to_vec());
+            return Self(STANDARD.to_vec());
         }
         Self::new(methods)
     }
@@ -40,29 +39,28 @@ impl KnownMethods {
     /// "HTTP method names are case-sensitive [...] If the HTTP request method is not known to
     /// instrumentation, it MUST set the `http.request.method` attribute to `_OTHER`."
     pub(crate) fn label(&self, method: &Method) -> MethodLabel {
-        let known = self.0.iter().find(|known| known.as_str() == method.as_str());
-        MethodLabel(known.cloned())
+        let method = method.as_str();
+        MethodLabel(self.0.iter().copied().find(|known| *known == method))
     }
 }
 
+fn standard(method: &str) -> Option<&'static str> {
+    STANDARD.iter().copied().find(|standard| *standard == method)
+}
+
 /// A method as it may be shown: itself when it is known.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct MethodLabel(Option<StringValue>);
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MethodLabel(Option<&'static str>);
 
 impl MethodLabel {
-    #[cfg(feature = "bound-instruments")]
-    pub(crate) fn as_str(&self) -> &str {
-        self.0.as_ref().map_or(OTHER, StringValue::as_str)
-    }
-
     /// The value of `http.request.method`.
-    pub(crate) fn value(&self) -> StringValue {
-        self.0.clone().unwrap_or_else(|| StringValue::from(OTHER))
+    pub(crate) fn value(self) -> &'static str {
+        self.0.unwrap_or(OTHER)
     }
 
     /// "If and only if it's different than `http.request.method`."
-    pub(crate) fn original(&self, method: &Method) -> Option<StringValue> {
-        self.0.is_none().then(|| StringValue::from(method.as_str().to_owned()))
+    pub(crate) fn original(self, method: &Method) -> Option<String> {
+        self.0.is_none().then(|| method.as_str().to_owned())
     }
 
     /// "HTTP span names SHOULD be `{method} {target}` if there is a (low-cardinality) `target`
@@ -70,15 +68,11 @@ impl MethodLabel {
     /// `{method}`. [...] `{method}` MUST be `{http.request.method}` if the method represents the
     /// original method known to the instrumentation. In other cases [...] `{method}` MUST be
     /// `HTTP`."
-    pub(crate) fn span_name(&self, target: Option<&str>) -> SpanName {
-        let method = self.0.as_ref().map_or("HTTP", StringValue::as_str);
-        if let Some(target) = target {
-            let (name, target) = intern::name(method, target);
-            return SpanName { name, target: Some(target) };
-        }
-        let standard = STANDARD.iter().find(|standard| **standard == method);
-        let name = standard.map_or_else(|| Cow::Owned(method.to_owned()), |method| Cow::Borrowed(*method));
-        SpanName { name, target: None }
+    pub(crate) fn span_name(self, target: Option<&str>) -> SpanName {
+        let method = self.0.unwrap_or("HTTP");
+        let Some(target) = target else { return SpanName { name: Cow::Borrowed(method), target: None } };
+        let (name, target) = intern::name(method, target);
+        SpanName { name, target: Some(target) }
     }
 }
 
@@ -86,7 +80,7 @@ impl MethodLabel {
 #[derive(Debug)]
 pub(crate) struct SpanName {
     pub(crate) name: Cow<'static, str>,
-    pub(crate) target: Option<Arc<str>>,
+    pub(crate) target: Option<Text>,
 }
 
 #[cfg(test)]
@@ -108,8 +102,8 @@ mod tests {
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let label = known.label(&method);
-            assert_eq!(label.value().as_str(), value);
-            assert_eq!(label.original(&method).as_ref().map(StringValue::as_str), original);
+            assert_eq!(label.value(), value);
+            assert_eq!(label.original(&method).as_deref(), original);
             assert_eq!(label.span_name(Some("/x")).name, name);
         }
     }
@@ -126,14 +120,14 @@ mod tests {
     fn the_environment_replaces_the_list_whole() {
         let read = |name: &str| (name == ENV).then(|| " GET, FOO ,,".to_owned());
         let known = KnownMethods::from_env(read);
-        assert_eq!(known.label(&Method::GET).value().as_str(), "GET");
-        assert_eq!(known.label(&Method::from_bytes(b"FOO").unwrap()).value().as_str(), "FOO");
-        assert_eq!(known.label(&Method::POST).value().as_str(), OTHER);
+        assert_eq!(known.label(&Method::GET).value(), "GET");
+        assert_eq!(known.label(&Method::from_bytes(b"FOO").unwrap()).value(), "FOO");
+        assert_eq!(known.label(&Method::POST).value(), OTHER);
     }
 
     #[test]
     fn an_empty_variable_counts_as_unset() {
         let known = KnownMethods::from_env(|_| Some(" , ".to_owned()));
-        assert_eq!(known.label(&Method::POST).value().as_str(), "POST");
+        assert_eq!(known.label(&Method::POST).value(), "POST");
     }
 }

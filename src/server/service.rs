@@ -1,10 +1,8 @@
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
@@ -16,11 +14,11 @@ use crate::config::{Config, Place};
 use crate::exchange::{
     Call, Exchange, Owner, Refinement, ResponseBody, ResponseFuture, ServerSpan, SpanWriter, Start,
 };
+use crate::head::{HasHead, Head};
 use crate::headers::Found;
 use crate::metrics::Labels;
 use crate::recognise;
 use crate::request_body::RequestBytes;
-use crate::semconv::attributes::StartAttributes;
 use crate::semconv::method::SpanName;
 use crate::semconv::url::Scheme;
 use crate::semconv::{grpc, intern, server};
@@ -58,53 +56,76 @@ where
     }
 }
 
-fn begin(config: &Arc<Config>, parts: &mut Parts) -> Call {
-    let request_bytes = RequestBytes::take(parts, config.body_size_metrics);
-    if let Some(outer) = parts.extensions.get::<ServerSpan>().and_then(ServerSpan::live).cloned() {
-        refine(config, parts, &outer);
+fn begin(config: &Arc<Config>, request: &mut impl HasHead) -> Call {
+    let request_bytes = RequestBytes::take(request, config.body_size_metrics);
+    let outer = request.head().extensions.get::<ServerSpan>();
+    if let Some(outer) = outer.and_then(ServerSpan::live).cloned() {
+        refine(config, request, &outer);
         return Call::Refined(Refinement { config: config.clone(), exchange: outer });
     }
-    let observe = config.observe.ask(|observe| observe(parts)).unwrap_or_default();
-    let found = Found::of(&parts.headers);
-    let (parent, link) = parent(config, parts, &found);
-    let Some(signals) = Signals::of(config, observe) else {
+    let observe = config.observe.ask_of(request, |observe, parts| observe(parts)).unwrap_or_default();
+    let is_public = is_public(config, request);
+    let signals = Signals::of(config, observe);
+    let told = signals.is_some().then(|| told_route(config, request)).flatten();
+    let head = request.head();
+    let found = Found::of(head.headers);
+    let (parent, link) = parent(config, head, &found, is_public);
+    let Some(signals) = signals else {
         // A handler that asks for the handle shall find it, whatever is configured.
-        parts.extensions.insert(ServerSpan::default());
+        request.extensions_mut().insert(ServerSpan::default());
         return Call::Passed(parent);
     };
-    let owner = start(config, parts, &found, signals, (parent, link), request_bytes);
+    let call = Begun { head, found, route: told.as_deref(), parent, link, signals, request_bytes };
+    let owner = start(config, call);
     let exchange = owner.exchange();
     if exchange.is_recorded() {
-        config.on_request.ask(|hook| hook(parts, &SpanWriter::new(exchange)));
+        config.on_request.ask_of(request, |hook, parts| hook(parts, &SpanWriter::new(exchange)));
     }
-    parts.extensions.insert(ServerSpan::new(exchange.clone()));
+    request.extensions_mut().insert(ServerSpan::new(exchange.clone()));
     Call::Recorded(owner)
 }
 
 /// What a layer inside of another one adds: its own route, captures and hook, nothing else.
-fn refine(config: &Config, parts: &Parts, outer: &Exchange) {
+fn refine(config: &Config, request: &mut impl HasHead, outer: &Exchange) {
+    let told = told_route(config, request);
     // Not under the lock of what is said: a hook may use the handle.
-    if let Some(route) = route(config, parts) {
-        let route = intern::text(&route);
-        outer.say(|late| late.set_route(route));
+    if let Some(route) = told.as_deref().or_else(|| recognise::route(request.head().extensions)) {
+        outer.set_route(intern::text(route));
     }
     if !outer.is_recorded() {
         return;
     }
-    for attribute in config.request_headers.attributes(&parts.headers, outer.request_place()) {
+    for attribute in config.request_headers.attributes(request.head().headers, outer.request_place()) {
         outer.say(|late| late.set_attribute(attribute));
     }
-    config.on_request.ask(|hook| hook(parts, &SpanWriter::new(outer)));
+    config.on_request.ask_of(request, |hook, parts| hook(parts, &SpanWriter::new(outer)));
+}
+
+/// A hook that panics is the cautious one: the caller is then not trusted.
+fn is_public(config: &Config, request: &mut impl HasHead) -> bool {
+    let asked = config.public_endpoint.ask_of(request, |public, parts| public(parts));
+    asked.unwrap_or(config.public_endpoint.is_set())
+}
+
+/// What the user says is the route.
+fn told_route(config: &Config, request: &mut impl HasHead) -> Option<String> {
+    config.route.ask_of(request, |route, parts| route(parts)).flatten()
 }
 
 /// The context to run in, and for a public endpoint the caller's span, which is only linked.
-fn parent(config: &Config, parts: &Parts, found: &Found<'_>) -> (Context, Option<SpanContext>) {
+fn parent(
+    config: &Config,
+    head: Head<'_>,
+    found: &Found<'_>,
+    is_public: bool,
+) -> (Context, Option<SpanContext>) {
     let current = Context::current();
-    if !config.public_endpoint.decide(false, true, |public| public(parts)) {
-        return (config.propagation.extract(&current, &parts.headers, found), None);
+    if !is_public {
+        return (config.propagation.extract(current, head.headers, found), None);
     }
     let root = without_span(current);
-    let caller = config.propagation.extract(&root, &parts.headers, found).span().span_context().clone();
+    let caller = config.propagation.extract(root.clone(), head.headers, found);
+    let caller = caller.span().span_context().clone();
     (root, caller.is_valid().then_some(caller))
 }
 
@@ -121,47 +142,55 @@ fn without_span(current: Context) -> Context {
     }
 }
 
-fn start(
-    config: &Arc<Config>,
-    parts: &Parts,
-    found: &Found<'_>,
-    signals: Signals<'_>,
-    (parent, link): (Context, Option<SpanContext>),
+/// A request that is to be recorded.
+pub(super) struct Begun<'r> {
+    pub(super) head: Head<'r>,
+    pub(super) found: Found<'r>,
+    /// What the user says is the route.
+    route: Option<&'r str>,
+    pub(super) parent: Context,
+    pub(super) link: Option<SpanContext>,
+    pub(super) signals: Signals<'r>,
     request_bytes: Option<RequestBytes>,
-) -> Owner {
-    let peer = PeerAddr::of(&parts.extensions);
-    let client = peer.map(|peer| peer.peer.ip().to_canonical());
-    let mut origin = Origin::of(parts, found.host, client, &config.trusted_proxies);
-    // "Method → `POST`".
-    if parts.method == http::Method::POST && found.content_type.is_some_and(grpc::is_grpc) {
-        return rpc::start(config, parts, signals, (parent, link), origin, peer);
-    }
-    let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
-    let method = config.known_methods.label(&parts.method);
-    let SpanName { name, target: route } = method.span_name(route(config, parts).as_deref());
-    let start = Start {
-        signals,
-        parent,
-        link,
-        name,
-        method: &parts.method,
-        labels: Labels { method: method.clone(), scheme: Some(scheme), ..Labels::default() },
-        version: Some(parts.version),
-        route,
-        request_bytes,
-        rpc: None,
-    };
-    let sampling_relevant = |attributes: &mut StartAttributes| {
-        let keys = &config.sensitive_query_keys;
-        server::sampling_relevant(attributes, parts, &method, origin, scheme, found.user_agent, keys);
-        attributes.capture(config.request_headers.attributes(&parts.headers, Place::Http));
-    };
-    Owner::start(config, start, sampling_relevant, |detail| {
-        server::detail(detail, parts, &method, peer);
-    })
 }
 
-pub(super) fn route<'p>(config: &Config, parts: &'p Parts) -> Option<Cow<'p, str>> {
-    let told = config.route.ask(|route| route(parts)).flatten().map(Cow::Owned);
-    told.or_else(|| recognise::route(&parts.extensions).map(Cow::Borrowed))
+impl Begun<'_> {
+    /// The user knows better than the router.
+    pub(super) fn route(&self) -> Option<&str> {
+        self.route.or_else(|| recognise::route(self.head.extensions))
+    }
+}
+
+fn start(config: &Arc<Config>, call: Begun<'_>) -> Owner {
+    let (head, found) = (call.head, &call.found);
+    let peer = PeerAddr::of(head.extensions);
+    let client = peer.map(|peer| peer.peer.ip().to_canonical());
+    let mut origin = Origin::of(head, found.host, client, &config.trusted_proxies);
+    // "Method → `POST`".
+    if *head.method == Method::POST && found.content_type.is_some_and(grpc::is_grpc) {
+        return rpc::start(config, call, origin, peer);
+    }
+    let scheme = origin.scheme.take().or(config.scheme).unwrap_or(Scheme::Http);
+    let method = config.known_methods.label(head.method);
+    let SpanName { name, target: route } = method.span_name(call.route());
+    let user_agent = found.user_agent;
+    let start = Start {
+        signals: call.signals,
+        parent: call.parent,
+        link: call.link,
+        name,
+        method: head.method,
+        labels: Labels { method, scheme: Some(scheme), ..Labels::default() },
+        version: Some(head.version),
+        route,
+        request_bytes: call.request_bytes,
+        rpc: None,
+    };
+    let sampling_relevant = || {
+        let keys = &config.sensitive_query_keys;
+        let mut attributes = server::sampling_relevant(head, method, origin, scheme, user_agent, keys);
+        attributes.capture(config.request_headers.attributes(head.headers, Place::Http));
+        attributes
+    };
+    Owner::start(config, start, sampling_relevant, |detail| server::detail(detail, head, method, peer))
 }

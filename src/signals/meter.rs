@@ -1,12 +1,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider};
 
 use super::latest::{Latest, Node};
 use super::scope;
+use crate::guest::contain;
 
 /// Makes instruments, and keeps them.
 pub(crate) enum Meters<I> {
@@ -38,7 +39,7 @@ impl<I> Meters<I> {
         make: impl FnOnce(&Meter) -> I,
     ) -> Option<Arc<I>> {
         match self {
-            Self::Given(given) => Some(given.instruments(make)),
+            Self::Given(given) => given.instruments(make),
             Self::Global(global) => global.instruments(settled, now, make),
         }
     }
@@ -55,8 +56,10 @@ impl<I> GivenMeter<I> {
         Self { provider, instruments: OnceLock::new() }
     }
 
-    fn instruments(&self, make: impl FnOnce(&Meter) -> I) -> Arc<I> {
-        self.instruments.get_or_init(|| Arc::new(make(&self.provider.meter_with_scope(scope())))).clone()
+    fn instruments(&self, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
+        let make = || Arc::new(make(&self.provider.meter_with_scope(scope())));
+        let made = || contain("a meter", || self.instruments.get_or_init(make));
+        self.instruments.get().or_else(made).cloned()
     }
 }
 
@@ -64,8 +67,8 @@ impl<I> GivenMeter<I> {
 pub(crate) struct GlobalMeter<I> {
     generations: Latest<Generation<I>>,
     since: OnceLock<Instant>,
-    /// Milliseconds from `since` to the last look at the global after spans were known to go
-    /// somewhere, or `NEVER`.
+    /// Seconds from `since` to the last look at the global after spans were known to go somewhere, or
+    /// `NEVER`.
     looked: AtomicU64,
 }
 
@@ -88,14 +91,12 @@ impl<I> GlobalMeter<I> {
     /// The global is a lock that all requests would share: once spans are known to go somewhere it
     /// is looked at every second, before that with each request. The first request that is known so
     /// looks too: both providers may have been set just before it.
-    const INTERVAL: Duration = Duration::from_secs(1);
-
     fn instruments(&self, settled: bool, now: Instant, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
         let last = self.generations.get();
         let looks = last.is_none() || !settled || self.is_due(now);
         match last.filter(|_| !looks) {
             Some(last) => last.value.instruments.clone(),
-            None => self.look(last, make),
+            None => contain("a meter", || self.look(last, make))?,
         }
     }
 
@@ -116,10 +117,9 @@ impl<I> GlobalMeter<I> {
     }
 
     fn is_due(&self, now: Instant) -> bool {
-        let age = now.saturating_duration_since(*self.since.get_or_init(|| now)).as_millis();
-        let age = u64::try_from(age).unwrap_or(u64::MAX);
+        let age = now.saturating_duration_since(*self.since.get_or_init(|| now)).as_secs();
         let looked = self.looked.load(Ordering::Relaxed);
-        let due = looked == NEVER || age.saturating_sub(looked) >= Self::INTERVAL.as_millis() as u64;
+        let due = looked == NEVER || age > looked;
         if due {
             self.looked.store(age, Ordering::Relaxed);
         }

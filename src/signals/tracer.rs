@@ -5,8 +5,9 @@ use opentelemetry::global::{self, BoxedSpan, BoxedTracer};
 use opentelemetry::trace::{Span, SpanBuilder, SpanContext, TraceContextExt, TraceState, Tracer as _};
 use opentelemetry::{Context, SpanId, TraceFlags, TraceId};
 
-use super::latest::Latest;
+use super::latest::{Latest, Node};
 use super::scope;
+use crate::guest::contain;
 
 /// Makes spans.
 pub(crate) enum Tracer {
@@ -73,6 +74,10 @@ impl GlobalTracer {
         if let Some(last) = last.filter(|last| !last.value.silent.load(Ordering::Relaxed)) {
             return Some(CallTracer::Kept(&last.value));
         }
+        contain("a tracer", || self.ask(last))?
+    }
+
+    fn ask<'c>(&'c self, last: Option<&'c Node<Kept>>) -> Option<CallTracer<'c>> {
         let tracer = global::tracer_with_scope(scope());
         let (place, before) = last.map_or((&self.kept, 0), |last| (&last.next, last.value.before + 1));
         let doubts = self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(DOUBT);

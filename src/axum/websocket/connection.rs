@@ -15,7 +15,8 @@ use crate::config::{Config, Observe};
 use crate::exchange::{OwnSpan, ServerSpan};
 use crate::guest::contain;
 use crate::semconv::error::{CANCELLED, Failure, PANIC, Stage, classify};
-use crate::semconv::{ERROR_TYPE, HTTP_ROUTE, NETWORK_PROTOCOL_NAME, intern};
+use crate::semconv::intern::{self, Text};
+use crate::semconv::{ERROR_TYPE, HTTP_ROUTE, NETWORK_PROTOCOL_NAME};
 use crate::signals::Signals;
 
 /// "1005 is a reserved value and MUST NOT be set as a status code in a Close control frame by an
@@ -31,18 +32,14 @@ const UNEXPECTED_CONDITION: CloseCode = 1011;
 pub(super) struct Origin {
     cx: Context,
     /// Nothing if the request was to have no span.
-    traced: Option<(Arc<Config>, Option<Arc<str>>)>,
+    traced: Option<(Arc<Config>, Option<Text>)>,
     close_reason: bool,
 }
 
 impl Origin {
     pub(super) fn of(span: &ServerSpan, close_reason: bool) -> Self {
         let exchange = span.0.as_ref().filter(|exchange| exchange.span != OwnSpan::Absent);
-        let traced = exchange.map(|exchange| {
-            let mut route = None;
-            exchange.say(|late| route = late.route.clone());
-            (exchange.config.clone(), route)
-        });
+        let traced = exchange.map(|exchange| (exchange.config.clone(), exchange.route()));
         Self { cx: span.context(), traced, close_reason }
     }
 
@@ -77,7 +74,7 @@ fn without_span(request: &Context) -> Context {
     root.with_baggage(entries.collect::<Vec<_>>())
 }
 
-fn builder(request: &Context, route: Option<Arc<str>>, start: SystemTime) -> SpanBuilder {
+fn builder(request: &Context, route: Option<Text>, start: SystemTime) -> SpanBuilder {
     let mut attributes = vec![KeyValue::new(NETWORK_PROTOCOL_NAME, "websocket")];
     let mut name = Cow::Borrowed("websocket");
     if let Some(route) = route {
