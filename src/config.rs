@@ -22,7 +22,7 @@ use crate::metrics::Instruments;
 use crate::propagation::Propagation;
 use crate::semconv::method::KnownMethods;
 use crate::semconv::url::{SENSITIVE_QUERY_KEYS, Scheme};
-use crate::signals::{Meters, Tracer};
+use crate::signals::{Looks, Meters, Tracer};
 
 /// Which end of the wire we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,7 @@ pub(crate) struct Config {
     pub(crate) tracer: Tracer,
     pub(crate) meters: Meters<Instruments>,
     pub(crate) propagation: Propagation,
+    pub(crate) looks: Looks,
     pub(crate) observe: OnHead<Observe>,
     pub(crate) on_request: OnRequest,
     pub(crate) on_response: OnResponse,
@@ -139,6 +140,7 @@ impl Config {
             tracer: Tracer::default(),
             meters: Meters::default(),
             propagation: Propagation::default(),
+            looks: Looks::default(),
             observe: Hook::default(),
             on_request: Hook::default(),
             on_response: Hook::default(),

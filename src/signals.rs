@@ -1,16 +1,17 @@
 //! Where spans and measurements go: a provider that was given, or the global one, looked up late.
 
 mod latest;
+mod looks;
 mod meter;
 mod tracer;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use opentelemetry::InstrumentationScope;
 use opentelemetry::metrics::Meter;
 
-pub(crate) use meter::{GivenMeter, Meters};
+pub(crate) use looks::Looks;
+pub(crate) use meter::{Found, GivenMeter, Meters};
 pub(crate) use tracer::{CallTracer, Tracer};
 
 use crate::config::{Config, Observe};
@@ -27,8 +28,10 @@ pub(crate) fn scope() -> InstrumentationScope {
 /// Where one call is recorded.
 pub(crate) struct Signals<'c> {
     pub(crate) tracer: Option<CallTracer<'c>>,
-    pub(crate) instruments: Option<Arc<Instruments>>,
+    pub(crate) instruments: Option<Found<'c, Instruments>>,
     pub(crate) now: Instant,
+    /// Whether to look at the globals.
+    pub(crate) look: bool,
 }
 
 impl<'c> Signals<'c> {
@@ -39,9 +42,9 @@ impl<'c> Signals<'c> {
         }
         let now = Instant::now();
         let make = |meter: &Meter| Instruments::new(meter, config.side, config.bound_instruments);
-        let settled = config.tracer.is_settled();
+        let look = !config.tracer.is_settled() || config.looks.is_due(now);
         let tracer = if observe == Observe::All { config.tracer.of_call() } else { None };
-        let instruments = if config.metrics { config.meters.instruments(settled, now, make) } else { None };
-        (tracer.is_some() || instruments.is_some()).then_some(Self { tracer, instruments, now })
+        let instruments = if config.metrics { config.meters.instruments(look, make) } else { None };
+        (tracer.is_some() || instruments.is_some()).then_some(Self { tracer, instruments, now, look })
     }
 }

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(origin.scheme, Some(Scheme::Https));
         let lines = [("forwarded", "host=\"[::1]:42\"")];
         let origin = read(&headers(&lines), None, &TrustedProxies::Hops(1));
-        assert_eq!(origin.server, Some(HostPort { host: "::1".into(), port: Some(42) }));
+        assert_eq!(origin.server, HostPort::parse("[::1]:42"));
     }
 
     #[test]

@@ -68,25 +68,26 @@ pub(crate) fn begin(config: &Arc<Config>, request: &mut impl HasHead) -> Call {
     }
     let observe = config.observe.ask_of(request, |observe, parts| observe(parts)).unwrap_or_default();
     let Some(signals) = Signals::of(config, observe) else {
-        inject(config, &parent, request);
+        inject(config, true, &parent, request);
         return Call::Ended;
     };
+    let look = signals.look;
     let owner = start(config, request.head(), signals, parent, given);
     let exchange = owner.exchange();
     if exchange.is_recorded() {
         config.on_request.ask_of(request, |hook, parts| hook(parts, &SpanWriter::new(exchange)));
     }
-    inject(config, &exchange.cx, request);
+    inject(config, look, &exchange.cx, request);
     Call::Recorded(owner)
 }
 
 /// A hook that panics is the cautious one: the next host is then told nothing.
-fn inject(config: &Config, cx: &Context, request: &mut impl HasHead) {
+fn inject(config: &Config, look: bool, cx: &Context, request: &mut impl HasHead) {
     let asked = config.inject_if.ask(|inject| inject(request.head().uri));
     if asked.unwrap_or(!config.inject_if.is_set()) {
-        config.propagation.inject(cx, request.headers_mut());
+        config.propagation.inject(look, cx, request.headers_mut());
     } else {
-        config.propagation.strip(request.headers_mut());
+        config.propagation.strip(look, request.headers_mut());
     }
 }
 
@@ -97,13 +98,7 @@ struct Given {
     request_bytes: Option<RequestBytes>,
 }
 
-fn start(
-    config: &Arc<Config>,
-    head: Head<'_>,
-    signals: Signals<'_>,
-    parent: Context,
-    given: Given,
-) -> Owner {
+fn start(config: &Arc<Config>, head: Head<'_>, signals: Signals<'_>, parent: Context, given: Given) -> Owner {
     let Given { resend_count, template, request_bytes } = given;
     let target = Target::of(head, config.scheme);
     let folded = config.metric_server_address.ask(|fold| fold(head.uri)).flatten();
@@ -119,13 +114,7 @@ fn start(
         link: None,
         name,
         method: head.method,
-        labels: Labels {
-            method,
-            address,
-            port: Some(target.port),
-            template: template.clone(),
-            scheme: None,
-        },
+        labels: Labels { method, address, port: Some(target.port), template: template.clone(), scheme: None },
         version: None,
         route: None,
         request_bytes,

@@ -31,7 +31,7 @@ pub struct Phases {
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) tracer: Tracer,
-    pub(super) meters: Meters<Instruments>,
+    pub(super) meters: Meters<Arc<Instruments>>,
     pub(super) events: bool,
     pub(super) metrics: bool,
 }

@@ -1,16 +1,16 @@
 use std::fmt::Display;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use http::Uri;
 use hyper_util::client::legacy::connect::Connection;
+use opentelemetry::metrics::Meter;
 use tower_service::Service;
 
 use super::attempt::Kind;
 use super::connections::{Handle, Instruments, Measured};
 use super::phase::{Phase, Target};
 use super::{PhaseFuture, Phases, TcpIo, extras};
-use crate::guest::contain;
 use crate::hyper_util::peer;
 
 /// What [`tcp`](super::tcp) makes of a connector.
@@ -57,9 +57,9 @@ fn measured(phase: &Phase) -> Option<Handle> {
     if !settings.metrics || !phase.is_told() {
         return None;
     }
-    let settled = settings.tracer.is_settled();
-    let instruments = || settings.meters.instruments(settled, Instant::now(), Instruments::new);
-    let handle = Handle::new(contain("a meter", instruments)??, &phase.target);
+    let make = |meter: &Meter| Arc::new(Instruments::new(meter));
+    let found = settings.meters.instruments(true, make)?;
+    let handle = Handle::new(found.instruments.clone(), &phase.target);
     if !phase.handshake_follows() {
         handle.open(false);
     }

@@ -29,8 +29,12 @@ impl Owner {
             return self.finish_rpc(rpc, *late.unwrap_or_default(), elapsed);
         }
         let late = late.as_deref();
-        let verdict =
-            verdict::of(&exchange.config, &self.outcome, self.status, late.and_then(|late| late.error.as_ref()));
+        let verdict = verdict::of(
+            &exchange.config,
+            &self.outcome,
+            self.status,
+            late.and_then(|late| late.error.as_ref()),
+        );
         let end = EndLabels {
             status: self.status,
             error: verdict.as_ref().map(|verdict| &verdict.error_type),
@@ -38,9 +42,9 @@ impl Owner {
             version: self.version,
             further: late.map_or(&[], |late| &late.metric_attributes),
         };
-        if let Some((instruments, begun)) = &exchange.instruments {
+        if let Some((instruments, begun)) = exchange.instruments() {
             contain("a meter", || {
-                instruments.finish(*begun, &exchange.labels);
+                instruments.finish(begun, &exchange.labels);
                 if !matches!(self.outcome, Outcome::Upgraded) {
                     let sizes = self.body_sizes();
                     instruments.record(&exchange.cx, elapsed, sizes, &exchange.labels, &end);

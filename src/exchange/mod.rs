@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, HeaderValue, StatusCode, Version, response};
-use opentelemetry::trace::TraceContextExt;
 use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
 
 pub use body::ResponseBody;
 pub(crate) use call::{Call, Refinement};
@@ -75,7 +75,8 @@ pub(crate) struct Exchange {
     /// The context in which the inner service runs.
     pub(crate) cx: Context,
     pub(crate) config: Arc<Config>,
-    instruments: Option<(Arc<Instruments>, Begun)>,
+    /// The number of its instruments among the meter's, and how the gauge was counted up.
+    measured: Option<(usize, Begun)>,
     start_time: SystemTime,
     started: Instant,
     pub(crate) span: OwnSpan,
@@ -100,7 +101,12 @@ impl Exchange {
 
     /// Whether somebody would see what hooks and captures say.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.records() || self.instruments.is_some()
+        self.records() || self.measured.is_some()
+    }
+
+    fn instruments(&self) -> Option<(&Instruments, Begun)> {
+        let (number, begun) = self.measured?;
+        Some((self.config.meters.numbered(number)?, begun))
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -144,7 +144,7 @@ impl Owner {
         let code = rpc.code(&self.outcome, self.status, elapsed);
         let verdict = rpc.verdict(config, &self.outcome, code, late.error.as_ref());
         let error = verdict.as_ref().map(|verdict| verdict.error_type.clone());
-        if let Some((instruments, _)) = &exchange.instruments {
+        if let Some((instruments, _)) = exchange.instruments() {
             let further = std::mem::take(&mut late.metric_attributes);
             let end = RpcEnd { method: &rpc.method, code, error: error.clone(), further };
             contain("a meter", || instruments.record_rpc(&exchange.cx, elapsed, &exchange.labels, end));

@@ -16,7 +16,7 @@ use crate::metrics::{Begun, Instruments, Labels};
 use crate::request_body::RequestBytes;
 use crate::semconv::attributes::{Detail, Given, StartAttributes};
 use crate::semconv::intern::Text;
-use crate::signals::Signals;
+use crate::signals::{Found, Signals};
 
 /// What is known when a call begins.
 pub(crate) struct Start<'r> {
@@ -59,12 +59,11 @@ impl Owner {
             span
         });
         let (cx, span) = OwnSpan::enter(parent, span.flatten());
-        let instruments =
-            signals.instruments.and_then(|instruments| begin(instruments, &labels, rpc.is_some()));
+        let measured = signals.instruments.and_then(|found| begin(&found, &labels, rpc.is_some()));
         let exchange = Exchange {
             cx,
             config: config.clone(),
-            instruments,
+            measured,
             start_time,
             started: signals.now,
             span,
@@ -101,13 +100,13 @@ impl OwnSpan {
     }
 }
 
-fn begin(instruments: Arc<Instruments>, labels: &Labels, is_rpc: bool) -> Option<(Arc<Instruments>, Begun)> {
+fn begin(found: &Found<'_, Instruments>, labels: &Labels, is_rpc: bool) -> Option<(usize, Begun)> {
     // The conventions have no gauge for those.
     if is_rpc {
-        return Some((instruments, Begun::default()));
+        return Some((found.number, Begun::default()));
     }
-    let begun = contain("a meter", || instruments.begin(labels))?;
-    Some((instruments, begun))
+    let begun = contain("a meter", || found.instruments.begin(labels))?;
+    Some((found.number, begun))
 }
 
 fn builder(

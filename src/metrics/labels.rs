@@ -40,9 +40,13 @@ impl Labels {
     pub(super) fn write(&self, list: &mut Vec<KeyValue>) {
         list.push(KeyValue::new(HTTP_REQUEST_METHOD, self.method.value()));
         list.extend(self.scheme.map(|scheme| KeyValue::new(URL_SCHEME, scheme.as_str())));
-        list.extend(self.address.as_ref().map(|address| KeyValue::new(SERVER_ADDRESS, address.shared().clone())));
+        list.extend(
+            self.address.as_ref().map(|address| KeyValue::new(SERVER_ADDRESS, address.shared().clone())),
+        );
         list.extend(self.port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
-        list.extend(self.template.as_ref().map(|template| KeyValue::new(URL_TEMPLATE, template.shared().clone())));
+        list.extend(
+            self.template.as_ref().map(|template| KeyValue::new(URL_TEMPLATE, template.shared().clone())),
+        );
     }
 
     /// Of what mostly differs. Methods mostly differ in length and first letter.

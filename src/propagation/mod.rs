@@ -15,6 +15,7 @@ mod trace_state;
 mod w3c;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderMap;
 use opentelemetry::propagation::TextMapPropagator;
@@ -32,63 +33,15 @@ use crate::guest::contain;
 use crate::headers::Found;
 
 /// Where a layer takes its propagator from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) enum Propagation {
-    #[default]
-    Global,
+    Global(GlobalPropagator),
     Given(Arc<dyn TextMapPropagator + Send + Sync>),
 }
 
-impl Propagation {
-    pub(crate) fn extract(&self, cx: Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
-        let extract = |propagator: &dyn TextMapPropagator| {
-            propagator.extract_with_context(&cx, &HeaderExtractor::new(headers))
-        };
-        match self.foreign(extract) {
-            Foreign::Answered(cx) => cx,
-            Foreign::Panicked => cx,
-            Foreign::Unset => w3c::extract(cx, headers, found),
-        }
-    }
-
-    /// Replaces what the headers said of a context before: "existing propagation headers are
-    /// overwritten, never doubled". Without a trace there is nothing to replace it with.
-    pub(crate) fn inject(&self, cx: &Context, headers: &mut HeaderMap) {
-        if cx.span().span_context().is_valid() {
-            self.strip(headers);
-        }
-        let inject = |propagator: &dyn TextMapPropagator| {
-            propagator.inject_context(cx, &mut HeaderInjector::new(headers));
-        };
-        if let Foreign::Unset = self.foreign(inject) {
-            w3c::inject(cx, headers);
-        }
-    }
-
-    /// Takes out what the headers say of a context.
-    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        let strip = |propagator: &dyn TextMapPropagator| {
-            propagator.fields().for_each(|field| drop(headers.remove(field)));
-        };
-        if let Foreign::Unset = self.foreign(strip) {
-            w3c::strip(headers);
-        }
-    }
-
-    /// Runs with the propagator that somebody has set.
-    fn foreign<T>(&self, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Foreign<T> {
-        let set = contain("a propagator", || match self {
-            Self::Given(propagator) => Some(run(propagator.as_ref())),
-            // OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
-            Self::Global => global::get_text_map_propagator(|propagator| {
-                propagator.fields().next().is_some().then(|| run(propagator))
-            }),
-        });
-        match set {
-            Some(Some(answer)) => Foreign::Answered(answer),
-            Some(None) => Foreign::Unset,
-            None => Foreign::Panicked,
-        }
+impl Default for Propagation {
+    fn default() -> Self {
+        Self::Global(GlobalPropagator::default())
     }
 }
 
@@ -97,4 +50,87 @@ enum Foreign<T> {
     Answered(T),
     Panicked,
     Unset,
+}
+
+/// In each of these `look` says whether to look at the global, if that is the one.
+impl Propagation {
+    pub(crate) fn extract(&self, look: bool, cx: Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
+        let extract = |propagator: &dyn TextMapPropagator| {
+            propagator.extract_with_context(&cx, &HeaderExtractor::new(headers))
+        };
+        match self.foreign(look, extract) {
+            Foreign::Answered(cx) => cx,
+            Foreign::Panicked => cx,
+            Foreign::Unset => w3c::extract(cx, headers, found),
+        }
+    }
+
+    /// Replaces what the headers said of a context before: "existing propagation headers are
+    /// overwritten, never doubled". Without a trace there is nothing to replace it with.
+    pub(crate) fn inject(&self, look: bool, cx: &Context, headers: &mut HeaderMap) {
+        if cx.span().span_context().is_valid() {
+            self.strip(look, headers);
+        }
+        let inject = |propagator: &dyn TextMapPropagator| {
+            propagator.inject_context(cx, &mut HeaderInjector::new(headers));
+        };
+        if let Foreign::Unset = self.foreign(look, inject) {
+            w3c::inject(cx, headers);
+        }
+    }
+
+    /// Takes out what the headers say of a context.
+    pub(crate) fn strip(&self, look: bool, headers: &mut HeaderMap) {
+        let strip = |propagator: &dyn TextMapPropagator| {
+            propagator.fields().for_each(|field| drop(headers.remove(field)));
+        };
+        if let Foreign::Unset = self.foreign(look, strip) {
+            w3c::strip(headers);
+        }
+    }
+
+    /// Runs with the propagator that somebody has set.
+    fn foreign<T>(&self, look: bool, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Foreign<T> {
+        let answer = match self {
+            Self::Global(global) if global.is_unset(look) => return Foreign::Unset,
+            Self::Global(global) => contain("a propagator", || global.foreign(run)),
+            Self::Given(propagator) => contain("a propagator", || Some(run(propagator.as_ref()))),
+        };
+        match answer {
+            Some(Some(answer)) => Foreign::Answered(answer),
+            Some(None) => Foreign::Unset,
+            None => Foreign::Panicked,
+        }
+    }
+}
+
+/// The global propagator stands behind a lock that all requests would share, also where nobody has set it.
+#[derive(Debug, Default)]
+pub(crate) struct GlobalPropagator {
+    /// Nobody had, when it was last looked at.
+    unset: AtomicBool,
+}
+
+impl Clone for GlobalPropagator {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl GlobalPropagator {
+    fn is_unset(&self, look: bool) -> bool {
+        !look && self.unset.load(Ordering::Relaxed)
+    }
+
+    /// OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
+    fn foreign<T>(&self, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Option<T> {
+        global::get_text_map_propagator(|propagator| {
+            let unset = propagator.fields().next().is_none();
+            // Written only where it changes, since all threads read it.
+            if self.unset.load(Ordering::Relaxed) != unset {
+                self.unset.store(unset, Ordering::Relaxed);
+            }
+            (!unset).then(|| run(propagator))
+        })
+    }
 }

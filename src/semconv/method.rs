@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use http::Method;
 
-use super::intern::{self, Text};
 use super::OTHER;
+use super::intern::{self, Text};
 
 /// RFC 9110, RFC 5789 (PATCH) and QUERY, as the conventions list them.
 const STANDARD: [&str; 10] =

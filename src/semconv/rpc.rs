@@ -11,10 +11,7 @@ use super::{OTHER, grpc};
 
 /// "The following attributes can be important for making sampling decisions and SHOULD be provided
 /// at span creation time (if provided at all)": RPC spans.
-pub(crate) fn sampling_relevant(
-    method: &RpcMethod,
-    server: Option<(Text, Option<u16>)>,
-) -> StartAttributes {
+pub(crate) fn sampling_relevant(method: &RpcMethod, server: Option<(Text, Option<u16>)>) -> StartAttributes {
     let mut attributes = StartAttributes::with_capacity(8);
     attributes.push(StartKey::RpcSystem, grpc::SYSTEM);
     let method = method.name().map_or(StringValue::from(OTHER), |method| StringValue::from(method.clone()));

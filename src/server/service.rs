@@ -69,7 +69,8 @@ fn begin(config: &Arc<Config>, request: &mut impl HasHead) -> Call {
     let told = signals.is_some().then(|| told_route(config, request)).flatten();
     let head = request.head();
     let found = Found::of(head.headers);
-    let (parent, link) = parent(config, head, &found, is_public);
+    let look = signals.as_ref().is_none_or(|signals| signals.look);
+    let (parent, link) = parent(config, look, head, &found, is_public);
     let Some(signals) = signals else {
         // A handler that asks for the handle shall find it, whatever is configured.
         request.extensions_mut().insert(ServerSpan::default());
@@ -115,16 +116,17 @@ fn told_route(config: &Config, request: &mut impl HasHead) -> Option<String> {
 /// The context to run in, and for a public endpoint the caller's span, which is only linked.
 fn parent(
     config: &Config,
+    look: bool,
     head: Head<'_>,
     found: &Found<'_>,
     is_public: bool,
 ) -> (Context, Option<SpanContext>) {
     let current = Context::current();
     if !is_public {
-        return (config.propagation.extract(current, head.headers, found), None);
+        return (config.propagation.extract(look, current, head.headers, found), None);
     }
     let root = without_span(current);
-    let caller = config.propagation.extract(root.clone(), head.headers, found);
+    let caller = config.propagation.extract(look, root.clone(), head.headers, found);
     let caller = caller.span().span_context().clone();
     (root, caller.is_valid().then_some(caller))
 }

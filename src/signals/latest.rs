@@ -23,6 +23,12 @@ impl<T> Latest<T> {
         Some(last)
     }
 
+    /// The value that was added after so many others.
+    pub(super) fn nth(&self, number: usize) -> Option<&Node<T>> {
+        let first = self.0.get().map(|first| &**first);
+        std::iter::successors(first, |node| node.next.0.get().map(|next| &**next)).nth(number)
+    }
+
     /// The value in this place. Another request may have been faster; its value is as good.
     pub(super) fn get_or_add(&self, make: impl FnOnce() -> T) -> &Node<T> {
         self.0.get_or_init(|| Box::new(Node { value: make(), next: Self::default() }))

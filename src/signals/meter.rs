@@ -1,6 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
 
 use opentelemetry::global;
 use opentelemetry::metrics::{Meter, MeterProvider};
@@ -30,17 +28,27 @@ impl<I> Clone for Meters<I> {
     }
 }
 
+/// The instruments of one provider. A call finds them again by their number: to count references to them
+/// would have all threads write to one place with each call.
+pub(crate) struct Found<'m, I> {
+    pub(crate) number: usize,
+    pub(crate) instruments: &'m I,
+}
+
 impl<I> Meters<I> {
-    /// Nothing if it is the no-op. `settled` says whether it is known where spans go.
-    pub(crate) fn instruments(
-        &self,
-        settled: bool,
-        now: Instant,
-        make: impl FnOnce(&Meter) -> I,
-    ) -> Option<Arc<I>> {
+    /// Nothing if it is the no-op. `look` says whether to look at the global.
+    pub(crate) fn instruments(&self, look: bool, make: impl FnOnce(&Meter) -> I) -> Option<Found<'_, I>> {
         match self {
-            Self::Given(given) => given.instruments(make),
-            Self::Global(global) => global.instruments(settled, now, make),
+            Self::Given(given) => Some(Found { number: 0, instruments: given.instruments(make)? }),
+            Self::Global(global) => global.instruments(look, make),
+        }
+    }
+
+    /// Those that were found before.
+    pub(crate) fn numbered(&self, number: usize) -> Option<&I> {
+        match self {
+            Self::Given(given) => given.instruments.get(),
+            Self::Global(global) => global.generations.nth(number)?.value.instruments.as_ref(),
         }
     }
 }
@@ -48,7 +56,7 @@ impl<I> Meters<I> {
 /// It holds on to its provider, which would be shut down if this was the last that had it.
 pub(crate) struct GivenMeter<I> {
     provider: Arc<dyn MeterProvider + Send + Sync>,
-    instruments: OnceLock<Arc<I>>,
+    instruments: OnceLock<I>,
 }
 
 impl<I> GivenMeter<I> {
@@ -56,51 +64,46 @@ impl<I> GivenMeter<I> {
         Self { provider, instruments: OnceLock::new() }
     }
 
-    fn instruments(&self, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
-        let make = || Arc::new(make(&self.provider.meter_with_scope(scope())));
+    fn instruments(&self, make: impl FnOnce(&Meter) -> I) -> Option<&I> {
+        let make = || make(&self.provider.meter_with_scope(scope()));
         let made = || contain("a meter", || self.instruments.get_or_init(make));
-        self.instruments.get().or_else(made).cloned()
+        self.instruments.get().or_else(made)
     }
 }
 
 /// The instruments of the global provider, and of those that were global before it.
 pub(crate) struct GlobalMeter<I> {
     generations: Latest<Generation<I>>,
-    since: OnceLock<Instant>,
-    /// Seconds from `since` to the last look at the global after spans were known to go somewhere, or
-    /// `NEVER`.
-    looked: AtomicU64,
 }
 
 struct Generation<I> {
+    number: usize,
     provider: Weak<dyn MeterProvider + Send + Sync>,
     /// Nothing for OpenTelemetry's no-op. It cannot be asked what it is, but it has no state, and
     /// whatever measures needs some.
-    instruments: Option<Arc<I>>,
+    instruments: Option<I>,
 }
-
-const NEVER: u64 = u64::MAX;
 
 impl<I> Default for GlobalMeter<I> {
     fn default() -> Self {
-        Self { generations: Latest::default(), since: OnceLock::new(), looked: AtomicU64::new(NEVER) }
+        Self { generations: Latest::default() }
     }
 }
 
 impl<I> GlobalMeter<I> {
-    /// The global is a lock that all requests would share: once spans are known to go somewhere it
-    /// is looked at every second, before that with each request. The first request that is known so
-    /// looks too: both providers may have been set just before it.
-    fn instruments(&self, settled: bool, now: Instant, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
+    fn instruments(&self, look: bool, make: impl FnOnce(&Meter) -> I) -> Option<Found<'_, I>> {
         let last = self.generations.get();
-        let looks = last.is_none() || !settled || self.is_due(now);
-        match last.filter(|_| !looks) {
-            Some(last) => last.value.instruments.clone(),
+        match last.filter(|_| !look) {
+            Some(last) => last.value.found(),
             None => contain("a meter", || self.look(last, make))?,
         }
     }
 
-    fn look(&self, last: Option<&Node<Generation<I>>>, make: impl FnOnce(&Meter) -> I) -> Option<Arc<I>> {
+    fn look<'m>(
+        &'m self,
+        last: Option<&'m Node<Generation<I>>>,
+        make: impl FnOnce(&Meter) -> I,
+    ) -> Option<Found<'m, I>> {
         let provider = global::meter_provider();
         let same = |last: &&Node<Generation<I>>| {
             std::ptr::addr_eq(last.value.provider.as_ptr(), Arc::as_ptr(&provider))
@@ -108,21 +111,17 @@ impl<I> GlobalMeter<I> {
         let generation = last.filter(same).unwrap_or_else(|| {
             let place = last.map_or(&self.generations, |last| &last.next);
             place.get_or_add(|| Generation {
+                number: last.map_or(0, |last| last.value.number + 1),
                 provider: Arc::downgrade(&provider),
-                instruments: (size_of_val(&*provider) > 0)
-                    .then(|| Arc::new(make(&provider.meter_with_scope(scope())))),
+                instruments: (size_of_val(&*provider) > 0).then(|| make(&provider.meter_with_scope(scope()))),
             })
         });
-        generation.value.instruments.clone()
+        generation.value.found()
     }
+}
 
-    fn is_due(&self, now: Instant) -> bool {
-        let age = now.saturating_duration_since(*self.since.get_or_init(|| now)).as_secs();
-        let looked = self.looked.load(Ordering::Relaxed);
-        let due = looked == NEVER || age > looked;
-        if due {
-            self.looked.store(age, Ordering::Relaxed);
-        }
-        due
+impl<I> Generation<I> {
+    fn found(&self) -> Option<Found<'_, I>> {
+        Some(Found { number: self.number, instruments: self.instruments.as_ref()? })
     }
 }
