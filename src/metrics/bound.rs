@@ -17,8 +17,8 @@ const CHOICES: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Bound {
-    requests: Series<Request>,
-    active: Series<BoundUpDownCounter<i64>>,
+    requests: Series<(Labels, KeptEnd), Request>,
+    active: Series<Labels, BoundUpDownCounter<i64>>,
 }
 
 struct Request {
@@ -34,45 +34,50 @@ pub(super) struct Place(usize);
 impl Bound {
     /// Nothing if it could not be counted here.
     pub(super) fn begin(&self, plain: &Instruments, labels: &Labels) -> Option<Place> {
-        let key = (labels, &EndLabels::default());
-        let (place, active) = self.active.get_or_bind(key, |attributes| plain.active.bind(attributes))?;
+        let bind = || (labels.clone(), plain.active.bind(&written(labels, &EndLabels::default())));
+        let (place, active) = self.active.get_or_bind(labels.hash(), |known| known.same(labels), bind)?;
         active.add(1);
         Some(place)
     }
 
     pub(super) fn finish(&self, place: Place) {
-        if let Some(active) = self.active.0[place.0].get() {
-            active.bound.add(-1);
+        if let Some((_, active)) = self.active.0[place.0].get() {
+            active.add(-1);
         }
     }
 
     /// Says whether it could be recorded here.
-    pub(super) fn record(&self, plain: &Instruments, seconds: f64, sizes: BodySizes, key: Key<'_>) -> bool {
-        let bind = |attributes: &[KeyValue]| Request {
-            duration: plain.duration.bind(attributes),
-            request_size: OnceLock::new(),
-            response_size: OnceLock::new(),
+    pub(super) fn record(
+        &self,
+        plain: &Instruments,
+        seconds: f64,
+        sizes: BodySizes,
+        labels: &Labels,
+        end: &EndLabels<'_>,
+    ) -> bool {
+        let bind = || {
+            let duration = plain.duration.bind(&written(labels, end));
+            let (request_size, response_size) = (OnceLock::new(), OnceLock::new());
+            ((labels.clone(), KeptEnd::new(end)), Request { duration, request_size, response_size })
         };
-        let Some((_, bound)) = self.requests.get_or_bind(key, bind) else { return false };
+        let is = |(known, kept): &(Labels, KeptEnd)| kept.is(end) && known.same(labels);
+        let Some((_, bound)) = self.requests.get_or_bind(end.hash(labels.hash()), is, bind) else {
+            return false;
+        };
         bound.duration.record(seconds);
         if let Some(size) = sizes.request {
-            bind_once(&bound.request_size, key, |list| plain.request_size.bind(list)).record(size);
+            let bind = || plain.request_size.bind(&written(labels, end));
+            bound.request_size.get_or_init(bind).record(size);
         }
         if let Some(size) = sizes.response {
-            bind_once(&bound.response_size, key, |list| plain.response_size.bind(list)).record(size);
+            let bind = || plain.response_size.bind(&written(labels, end));
+            bound.response_size.get_or_init(bind).record(size);
         }
         true
     }
 }
 
-fn bind_once<'b, T>(place: &'b OnceLock<T>, key: Key<'_>, bind: impl FnOnce(&[KeyValue]) -> T) -> &'b T {
-    place.get_or_init(|| bind(&written(key)))
-}
-
-/// What tells a series apart.
-type Key<'k> = (&'k Labels, &'k EndLabels<'k>);
-
-fn written((labels, end): Key<'_>) -> Vec<KeyValue> {
+fn written(labels: &Labels, end: &EndLabels<'_>) -> Vec<KeyValue> {
     let mut attributes = Vec::new();
     labels.write(&mut attributes);
     end.write(&mut attributes);
@@ -83,47 +88,43 @@ fn written((labels, end): Key<'_>) -> Vec<KeyValue> {
 ///
 /// It compares labels: to write them as attributes each time, and to compare those, takes a request
 /// 4,600 instructions more.
-struct Series<T>(Box<[OnceLock<Entry<T>>]>);
+struct Series<K, T>(Box<[OnceLock<(K, T)>]>);
 
-struct Entry<T> {
-    labels: Labels,
-    end: KeptEnd,
-    bound: T,
-}
-
-impl<T> Entry<T> {
-    fn is(&self, (labels, end): Key<'_>) -> bool {
-        self.labels.same(labels) && self.end.is(end)
-    }
-}
-
-impl<T> Default for Series<T> {
+impl<K, T> Default for Series<K, T> {
     fn default() -> Self {
         Self((0..PLACES).map(|_| OnceLock::new()).collect())
     }
 }
 
-impl<T> Series<T> {
-    fn get_or_bind(&self, key: Key<'_>, bind: impl FnOnce(&[KeyValue]) -> T) -> Option<(Place, &T)> {
-        let (labels, end) = key;
-        let first = place(end.hash(labels.hash()));
+impl<K, T> Series<K, T> {
+    fn get_or_bind(
+        &self,
+        hash: u64,
+        is: impl Fn(&K) -> bool,
+        bind: impl FnOnce() -> (K, T),
+    ) -> Option<(Place, &T)> {
+        let first = place(hash);
         match self.0[first].get() {
-            Some(entry) if entry.is(key) => Some((Place(first), &entry.bound)),
-            _ => self.search(first, key, bind),
+            Some((key, bound)) if is(key) => Some((Place(first), bound)),
+            _ => self.search(first, is, bind),
         }
     }
 
     #[cold]
-    fn search(&self, first: usize, key: Key<'_>, bind: impl FnOnce(&[KeyValue]) -> T) -> Option<(Place, &T)> {
-        let (labels, end) = key;
+    fn search(
+        &self,
+        first: usize,
+        is: impl Fn(&K) -> bool,
+        bind: impl FnOnce() -> (K, T),
+    ) -> Option<(Place, &T)> {
         let mut bind = Some(bind);
         (first..first + CHOICES).find_map(|choice| {
             let place = choice % PLACES;
-            let entry = self.0[place].get_or_init(|| {
+            let (key, bound) = self.0[place].get_or_init(|| {
                 let bind = bind.take().expect("a place that was just taken is the last that is looked at");
-                Entry { labels: labels.clone(), end: KeptEnd::new(end), bound: bind(&written(key)) }
+                bind()
             });
-            entry.is(key).then_some((Place(place), &entry.bound))
+            is(key).then_some((Place(place), bound))
         })
     }
 }
@@ -147,19 +148,22 @@ mod tests {
 
     #[test]
     fn a_series_keeps_its_place_and_there_are_only_so_many() {
-        let series = Series::<usize>::default();
+        let series = Series::<KeptEnd, ()>::default();
         let routes: Vec<_> = (0..10 * PLACES).map(|route| Text::new(format!("/{route}"))).collect();
-        let labels = Labels::default();
-        let get = |route: usize, bind: fn(&[KeyValue]) -> usize| {
+        let get = |route: usize, may_bind: bool| {
             let end = EndLabels { route: Some(&routes[route]), ..EndLabels::default() };
-            series.get_or_bind((&labels, &end), bind).map(|(place, _)| place.0)
+            let bind = || {
+                assert!(may_bind, "all places are taken");
+                (KeptEnd::new(&end), ())
+            };
+            series.get_or_bind(end.hash(0), |kept| kept.is(&end), bind).map(|(place, ())| place.0)
         };
-        let places: Vec<_> = (0..10 * PLACES).map(|route| get(route, |_| 0)).collect();
+        let places: Vec<_> = (0..10 * PLACES).map(|route| get(route, true)).collect();
         let taken: BTreeSet<_> = places.iter().flatten().collect();
         assert_eq!(taken.len(), places.iter().flatten().count(), "each has a place of its own");
         assert!((PLACES / 2..=PLACES).contains(&taken.len()), "{}", taken.len());
         for (route, place) in places.iter().enumerate() {
-            assert_eq!(get(route, |_| unreachable!("all places are taken")), *place);
+            assert_eq!(get(route, false), *place);
         }
     }
 
@@ -185,10 +189,12 @@ mod tests {
             end(EndLabels { version: Some(Version::HTTP_2), ..EndLabels::default() }),
             end(EndLabels { further: &further, ..EndLabels::default() }),
         ];
-        let series = Series::<usize>::default();
+        let series = Series::<(Labels, KeptEnd), usize>::default();
         for _ in 0..2 {
             for (number, (labels, end)) in all.iter().enumerate() {
-                let found = series.get_or_bind((labels, end), |_| number);
+                let is = |(known, kept): &(Labels, KeptEnd)| kept.is(end) && known.same(labels);
+                let bind = || ((labels.clone(), KeptEnd::new(end)), number);
+                let found = series.get_or_bind(end.hash(labels.hash()), is, bind);
                 assert!(found.is_none_or(|(_, bound)| *bound == number), "{labels:?} {end:?}");
             }
         }

@@ -123,7 +123,7 @@ impl Instruments {
     ) {
         let seconds = elapsed.as_secs_f64();
         #[cfg(feature = "bound-instruments")]
-        if self.bound.as_ref().is_some_and(|bound| bound.record(self, seconds, sizes, (labels, end))) {
+        if self.bound.as_ref().is_some_and(|bound| bound.record(self, seconds, sizes, labels, end)) {
             return;
         }
         // A thread that is ending has no current context.

@@ -68,10 +68,10 @@ impl Propagation {
     /// Replaces what the headers said of a context before: "existing propagation headers are
     /// overwritten, never doubled". Without a trace there is nothing to replace it with.
     pub(crate) fn inject(&self, look: bool, cx: &Context, headers: &mut HeaderMap) {
-        if cx.span().span_context().is_valid() {
-            self.strip(look, headers);
-        }
         let inject = |propagator: &dyn TextMapPropagator| {
+            if cx.span().span_context().is_valid() {
+                strip(propagator, headers);
+            }
             propagator.inject_context(cx, &mut HeaderInjector::new(headers));
         };
         if let Foreign::Unset = self.foreign(look, inject) {
@@ -81,10 +81,7 @@ impl Propagation {
 
     /// Takes out what the headers say of a context.
     pub(crate) fn strip(&self, look: bool, headers: &mut HeaderMap) {
-        let strip = |propagator: &dyn TextMapPropagator| {
-            propagator.fields().for_each(|field| drop(headers.remove(field)));
-        };
-        if let Foreign::Unset = self.foreign(look, strip) {
+        if let Foreign::Unset = self.foreign(look, |propagator| strip(propagator, headers)) {
             w3c::strip(headers);
         }
     }
@@ -102,6 +99,10 @@ impl Propagation {
             None => Foreign::Panicked,
         }
     }
+}
+
+fn strip(propagator: &dyn TextMapPropagator, headers: &mut HeaderMap) {
+    propagator.fields().for_each(|field| drop(headers.remove(field)));
 }
 
 /// The global propagator stands behind a lock that all requests would share, also where nobody has set it.

@@ -57,7 +57,7 @@ static FIELDS: LazyLock<[String; 2]> = LazyLock::new(|| [TRACEPARENT, TRACESTATE
 impl TextMapPropagator for TraceContext {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
         if let Some((parent, state)) = headers(cx) {
-            injector.set(TRACEPARENT, parent);
+            injector.set(TRACEPARENT, parent.format());
             if let Some(state) = state {
                 injector.set(TRACESTATE, state);
             }
@@ -91,7 +91,7 @@ pub(super) fn remote(cx: &Context, parent: TraceParent, state: Option<&str>) -> 
 }
 
 /// `traceparent` and, if there is any, `tracestate` of the current span.
-pub(super) fn headers(cx: &Context) -> Option<(String, Option<String>)> {
+pub(super) fn headers(cx: &Context) -> Option<(TraceParent, Option<String>)> {
     let span = cx.span();
     let span_context = span.span_context();
     if !span_context.is_valid() {
@@ -109,7 +109,7 @@ pub(super) fn headers(cx: &Context) -> Option<(String, Option<String>)> {
     let state = span_context.trace_state();
     let raw = received.and_then(|received| received.unchanged(state)).map(str::to_owned);
     let formatted = || (state.into_iter().len() > 0).then(|| trace_state::format(state));
-    Some((parent.format(), raw.or_else(formatted)))
+    Some((parent, raw.or_else(formatted)))
 }
 
 /// The fields of a `traceparent`.
@@ -144,12 +144,17 @@ impl TraceParent {
 
     /// The header of version 00.
     pub(crate) fn format(self) -> String {
-        let flags = self.flags & (TraceFlags::SAMPLED | RANDOM);
+        String::from_utf8(self.text().to_vec()).unwrap_or_default()
+    }
+
+    /// The same, without an allocation.
+    pub(super) fn text(self) -> [u8; Self::LENGTH] {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         write_hex(&mut text[3..35], &self.trace_id.to_bytes());
         write_hex(&mut text[36..52], &self.span_id.to_bytes());
-        write_hex(&mut text[53..], &[flags.to_u8()]);
-        String::from_utf8(text.to_vec()).unwrap_or_default()
+        // Both flags that have a meaning fit into one digit.
+        text[54] += (self.flags & (TraceFlags::SAMPLED | RANDOM)).to_u8();
+        text
     }
 }
 
@@ -196,7 +201,6 @@ struct Digits {
 impl Digits {
     #[inline(always)]
     fn read(text: [u8; 8]) -> Self {
-        const ONES: u64 = 0x0101_0101_0101_0101;
         let text = u64::from_be_bytes(text);
         // `0` to `9` are 0x30 to 0x39, `a` to `f` are 0x61 to 0x66: the seventh bit tells them apart.
         let letters = (text >> 6) & ONES;
@@ -215,12 +219,21 @@ impl Digits {
     }
 }
 
+/// Eight digits at once, as they are read.
 fn write_hex(text: &mut [u8], bytes: &[u8]) {
-    const LETTERS: &[u8; 16] = b"0123456789abcdef";
-    for (digits, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
-        *digits = [LETTERS[usize::from(byte >> 4)], LETTERS[usize::from(byte & 15)]];
+    for (digits, bytes) in text.as_chunks_mut::<8>().0.iter_mut().zip(bytes.as_chunks::<4>().0) {
+        let quads = u64::from(u32::from_be_bytes(*bytes));
+        let pairs = (quads | (quads << 16)) & 0x0000_ffff_0000_ffff;
+        let values = (pairs | (pairs << 8)) & 0x00ff_00ff_00ff_00ff;
+        let values = (values | (values << 4)) & (15 * ONES);
+        // Those beyond 9 get the fifth bit with another 6.
+        let letters = ((values + 6 * ONES) >> 4) & ONES;
+        *digits = (values + 0x30 * ONES + 0x27 * letters).to_be_bytes();
     }
 }
+
+/// A one in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 #[cfg(test)]
 mod tests {

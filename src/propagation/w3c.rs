@@ -37,21 +37,36 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// Replaces what was there, if there is a trace to replace it with.
 pub(super) fn inject(cx: &Context, headers: &mut HeaderMap) {
-    let mut set = |name: &HeaderName, value: String| {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name.clone(), value);
-        }
-    };
-    if let Some((parent, state)) = trace_context::headers(cx) {
-        set(&TRACEPARENT, parent);
-        if let Some(state) = state {
-            set(&TRACESTATE, state);
-        }
+    let trace = trace_context::headers(cx);
+    let has_trace = trace.is_some();
+    if let Some((parent, state)) = trace {
+        set(headers, &TRACEPARENT, HeaderValue::from_bytes(&parent.text()).ok(), true);
+        set(headers, &TRACESTATE, state.and_then(|state| HeaderValue::try_from(state).ok()), true);
     }
     // Members that are too long leave nothing of it.
-    let members = baggage::format(cx.baggage());
-    if !members.is_empty() {
-        set(&BAGGAGE, members);
+    let members = Some(baggage::format(cx.baggage())).filter(|members| !members.is_empty());
+    set(headers, &BAGGAGE, members.and_then(|members| HeaderValue::try_from(members).ok()), has_trace);
+}
+
+/// A header that is there is replaced in its place: to take it out and put it in again takes 250
+/// instructions more.
+fn set(headers: &mut HeaderMap, name: &HeaderName, value: Option<HeaderValue>, replace: bool) {
+    let Some(value) = value else {
+        if replace {
+            headers.remove(name);
+        }
+        return;
+    };
+    match headers.get_mut(name) {
+        Some(first) => *first = value,
+        // A full map must not take the request down.
+        None => return drop(headers.try_insert(name, value)),
+    }
+    let mut lines = headers.get_all(name).iter();
+    if let (Some(first), Some(_)) = (lines.next(), lines.next()) {
+        let first = first.clone();
+        drop(headers.try_insert(name, first));
     }
 }

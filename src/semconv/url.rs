@@ -47,9 +47,10 @@ pub(crate) fn redact_query<'q>(query: &'q str, keys: &[Cow<'static, str>]) -> Co
 /// redacted and attribute's value SHOULD be `https://REDACTED:REDACTED@www.example.com/`."
 pub(crate) fn redact_credentials(authority: &str) -> Cow<'_, str> {
     // The last `@`: an unescaped one in the password must not let its rest through.
-    let Some((credentials, host)) = authority.rsplit_once('@') else {
+    let Some(at) = authority.bytes().rposition(|byte| byte == b'@') else {
         return Cow::Borrowed(authority);
     };
+    let (credentials, host) = (&authority[..at], &authority[at + 1..]);
     let shown = if credentials.contains(':') { "REDACTED:REDACTED" } else { REDACTED };
     Cow::Owned(format!("{shown}@{host}"))
 }
