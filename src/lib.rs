@@ -50,6 +50,8 @@
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
 //! | `ws` | no | records the life of axum's WebSockets: [`websocket`] |
+//! | `b3` | no | [`propagation::B3`], Zipkin's context headers |
+//! | `xray` | no | [`propagation::XRay`], those of AWS |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
