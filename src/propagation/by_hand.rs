@@ -7,7 +7,7 @@ use opentelemetry::propagation::{Extractor, Injector};
 use super::extract::join;
 use super::from_env::DEFAULT;
 use super::trace_context::{TRACEPARENT, TRACESTATE, TraceParent};
-use super::{Propagation, baggage, trace_state};
+use super::{Propagation, baggage, caller, trace_state};
 use crate::guest::contain;
 use crate::headers::Found;
 
@@ -79,7 +79,10 @@ pub fn inject(cx: &Context, headers: &mut HeaderMap) {
 pub fn extract_from(cx: &Context, carrier: &dyn Extractor) -> Context {
     let carrier = Checked { carrier, tracestate: OnceCell::new(), baggage: OnceCell::new() };
     let extract = || {
-        Propagation::Global.with(|foreign| foreign.unwrap_or(&*DEFAULT).extract_with_context(cx, &carrier))
+        Propagation::Global.with(|foreign| {
+            let read = foreign.unwrap_or(&*DEFAULT).extract_with_context(cx, &carrier);
+            caller::checked(cx, read)
+        })
     };
     contain("a propagator", extract).unwrap_or_else(|| cx.clone())
 }

@@ -73,3 +73,12 @@ pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector:
     let current = SpanContext::new(current.trace_id(), current.span_id(), flags, true, fields);
     propagator.inject_context(&Context::new().with_remote_span_context(current), injector);
 }
+
+/// Whether the current span is a caller's that left it to us whether to sample.
+#[cfg(feature = "telemetry")]
+pub(super) fn is_deferred(cx: &Context) -> bool {
+    let span = cx.span();
+    let caller = span.span_context();
+    let told = Told::of(cx, caller).filter(|told| told.span_id == caller.span_id());
+    told.is_some_and(|told| told.deferred && !caller.is_sampled())
+}

@@ -51,6 +51,18 @@ pub use xray::XRay;
 use crate::guest::contain;
 use crate::headers::Found;
 
+/// Whether the current span is a caller's that left it to us whether to sample.
+#[cfg(feature = "telemetry")]
+pub(crate) fn is_deferred(cx: &Context) -> bool {
+    #[cfg(any(feature = "b3", feature = "xray"))]
+    return foreign::is_deferred(cx);
+    #[cfg(not(any(feature = "b3", feature = "xray")))]
+    {
+        let _ = cx;
+        false
+    }
+}
+
 /// Where a layer takes its propagator from.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Propagation {
@@ -62,7 +74,9 @@ pub(crate) enum Propagation {
 impl Propagation {
     pub(crate) fn extract(&self, cx: &Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
         let extract = |foreign: Option<&dyn TextMapPropagator>| match foreign {
-            Some(propagator) => propagator.extract_with_context(cx, &HeaderExtractor::new(headers)),
+            Some(propagator) => {
+                caller::checked(cx, propagator.extract_with_context(cx, &HeaderExtractor::new(headers)))
+            }
             None => w3c::extract(cx, headers, found),
         };
         contain("a propagator", || self.with(extract)).unwrap_or_else(|| cx.clone())
