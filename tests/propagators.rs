@@ -105,10 +105,10 @@ async fn the_last_one_named_that_finds_a_caller_is_believed() {
 
 /// The environment can only be set for a child.
 #[test]
-fn the_environment_is_read() {
+fn the_environment_is_read_and_what_is_not_known_said_once() {
     let test = std::env::current_exe().unwrap();
     for (value, expected) in [
-        (Some(" Baggage,jaeger, baggage"), "[\"baggage\"]"),
+        (Some(" Baggage,jaeger, baggage,JAEGER"), "[\"baggage\"]"),
         (Some("none"), "[\"\"]"),
         (Some(""), "[\"baggage\", \"traceparent\", \"tracestate\"]"),
         (None, "[\"baggage\", \"traceparent\", \"tracestate\"]"),
@@ -124,11 +124,15 @@ fn the_environment_is_read() {
             output.status.success() && text.contains(&format!("fields: {expected}\n")),
             "{value:?}: {text}"
         );
+        let unknown = value.is_some_and(|value| value.contains("jaeger")) && cfg!(feature = "internal-logs");
+        assert_eq!(text.matches("OTEL_PROPAGATORS").count(), usize::from(unknown), "{value:?}: {text}");
+        assert_eq!(text.matches("jaeger").count(), usize::from(unknown), "{value:?}: {text}");
     }
 }
 
 #[test]
 fn a_child_tells_its_fields() {
+    tracing_subscriber::fmt().with_writer(std::io::stdout).init();
     let (first, second) = (propagation::from_env(), propagation::from_env());
     let fields: Vec<&str> = first.fields().collect();
     assert_eq!(fields, second.fields().collect::<Vec<_>>());
