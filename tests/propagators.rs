@@ -205,6 +205,19 @@ mod b3 {
         }
     }
 
+    /// What was left open has been decided once there is a span here.
+    #[tokio::test]
+    async fn below_a_caller_that_left_it_open_it_is_decided() {
+        for (sampler, flag) in [(Sampler::AlwaysOn, "1"), (Sampler::AlwaysOff, "0")] {
+            let telemetry = Telemetry::with_sampler(sampler);
+            let (server, client) = (telemetry.server(), telemetry.client());
+            let address = gateway(server.propagator(named("b3")), client.propagator(named("b3")), &[]).await;
+            let sent = outgoing(address, &format!("b3: {TRACE}-{SPAN}\r\n")).await;
+            assert!(sent.starts_with(&format!("b3: {TRACE}-")), "{sent}");
+            assert!(sent.ends_with(&format!("-{flag}\r\n")), "{sent}");
+        }
+    }
+
     /// With the W3C's flag known beside it, a caller told twice is one and keeps its state.
     #[tokio::test]
     async fn a_proxy_that_tells_one_caller_in_both_formats_loses_nothing() {
@@ -265,6 +278,7 @@ mod b3 {
 
 #[cfg(feature = "xray")]
 mod xray {
+    use opentelemetry::propagation::TextMapCompositePropagator;
     use opentelemetry_aws::trace::XrayPropagator;
 
     use super::*;
@@ -296,13 +310,18 @@ mod xray {
             let telemetry = Telemetry::new();
             let server = telemetry.server();
             let server = if stock {
-                server.propagator(XrayPropagator::new())
+                server.propagator(TextMapCompositePropagator::new(vec![
+                    Box::new(propagation::Baggage::new()),
+                    Box::new(XrayPropagator::new()),
+                ]))
             } else {
-                server.propagator(named("xray"))
+                server.propagator(named("baggage,xray"))
             };
             let address = gateway(server, ClientLayer::new(), &[]).await;
-            let came = "x-amzn-trace-id: Root=1-0af76519-16cd43dd8448eb211c80319c\r\n";
-            assert!(outgoing(address, came).await.ends_with("-01\r\n"), "{stock}");
+            let came = "x-amzn-trace-id: Root=1-0af76519-16cd43dd8448eb211c80319c\r\nbaggage: a=1;p=2\r\n";
+            let sent = outgoing(address, came).await;
+            let parent = sent.strip_prefix("baggage: a=1;p=2\r\ntraceparent: 00-");
+            assert!(parent.is_some_and(|parent| parent.ends_with("-01\r\n")), "{stock}: {sent}");
             assert_ne!(telemetry.span().await.span_context.trace_id().to_string(), TRACE, "{stock}");
         }
     }
