@@ -9,13 +9,10 @@ use std::process::Command;
 use common::*;
 use http::{Request, Response};
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry_sdk::trace::Sampler;
 use otelhttp::propagation::{self, Propagators};
 use otelhttp::{ClientLayer, ServerLayer};
 use tower::{Layer, ServiceExt};
 
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-const SPAN: &str = "b7ad6b7169203331";
 const PARENT: &str = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
 
 fn named(list: &str) -> Propagators {
@@ -142,8 +139,12 @@ fn a_child_tells_its_fields() {
 #[cfg(feature = "b3")]
 mod b3 {
     use opentelemetry_propagator_b3::{B3Encoding, Propagator};
+    use opentelemetry_sdk::trace::Sampler;
 
     use super::*;
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
 
     fn multi(rest: &str) -> String {
         let lines = format!("x-b3-spanid: {SPAN}\r\nx-b3-traceid: {TRACE}\r\n");
@@ -283,6 +284,8 @@ mod xray {
 
     use super::*;
 
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
     const IDS: &str = "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331";
 
     #[tokio::test]
