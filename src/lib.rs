@@ -35,6 +35,7 @@
 //! - [`ServerSpan`]: adding to the span from a handler.
 //! - [`recorded`]: the attributes and metrics.
 //! - [`propagation`]: context headers.
+//! - [`coming_from`]: OpenTracing, OpenCensus and Go's `otelhttp`, call by call.
 //! - [`design`]: why things are as they are.
 //!
 //! # Features
@@ -50,6 +51,9 @@
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
 //! | `ws` | no | records the life of axum's WebSockets: [`websocket`] |
+//! | `telemetry` | no | [`sampling`] by route and by rate |
+//! | `b3` | no | [`propagation::B3`], Zipkin's context headers |
+//! | `xray` | no | [`propagation::XRay`], those of AWS |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -78,11 +82,25 @@ mod request_body;
 pub mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
+#[cfg(feature = "telemetry")]
+pub mod sampling;
 pub mod semconv;
 pub mod server;
 mod signals;
 #[cfg(feature = "tonic")]
 mod tonic;
+
+#[doc = include_str!("docs/coming_from.md")]
+pub mod coming_from {
+    #[doc = include_str!("docs/coming_from/go_otelhttp.md")]
+    pub mod go_otelhttp {}
+
+    #[doc = include_str!("docs/coming_from/opencensus.md")]
+    pub mod opencensus {}
+
+    #[doc = include_str!("docs/coming_from/opentracing.md")]
+    pub mod opentracing {}
+}
 
 #[doc = include_str!("docs/design.md")]
 pub mod design {}

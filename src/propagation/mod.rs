@@ -6,13 +6,26 @@
 //!
 //! Whatever the propagator, it reads through [`HeaderExtractor`] and writes through
 //! [`HeaderInjector`], which keep malformed, doubled and empty headers away from it.
+//!
+//! [`from_env`] makes the propagator that `OTEL_PROPAGATORS` asks for. With [`inject`] and [`extract`], a
+//! context also goes where no layer is: into queues, messages, and jobs that outlive their request.
 
+#[cfg(feature = "b3")]
+mod b3;
 mod baggage;
+mod by_hand;
+mod caller;
 mod extract;
+#[cfg(any(feature = "b3", feature = "xray"))]
+mod foreign;
+mod from_env;
+mod grpc_trace_bin;
 mod inject;
 mod trace_context;
 mod trace_state;
 mod w3c;
+#[cfg(feature = "xray")]
+mod xray;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,15 +35,34 @@ use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, global};
 
+#[cfg(feature = "b3")]
+pub use b3::B3;
 pub use baggage::Baggage;
+pub use by_hand::{extract, extract_from, inject, inject_into};
 pub use extract::HeaderExtractor;
+pub use from_env::{Propagators, from_env, from_vars};
+pub use grpc_trace_bin::GrpcTraceBin;
 pub use inject::HeaderInjector;
 pub use trace_context::TraceContext;
 pub(crate) use trace_context::TraceParent;
 pub(crate) use w3c::{BAGGAGE, TRACEPARENT, TRACESTATE};
+#[cfg(feature = "xray")]
+pub use xray::XRay;
 
 use crate::guest::contain;
 use crate::headers::Found;
+
+/// Whether the current span is a caller's that left it to us whether to sample.
+#[cfg(feature = "telemetry")]
+pub(crate) fn is_deferred(cx: &Context) -> bool {
+    #[cfg(any(feature = "b3", feature = "xray"))]
+    return foreign::is_deferred(cx);
+    #[cfg(not(any(feature = "b3", feature = "xray")))]
+    {
+        let _ = cx;
+        false
+    }
+}
 
 /// Where a layer takes its propagator from.
 #[derive(Clone, Debug)]
@@ -46,7 +78,7 @@ impl Default for Propagation {
 }
 
 /// What came of a propagator that somebody has set. Where nobody has, W3C's are used.
-enum Foreign<T> {
+pub(super) enum Foreign<T> {
     Answered(T),
     Panicked,
     Unset,
@@ -56,7 +88,7 @@ enum Foreign<T> {
 impl Propagation {
     pub(crate) fn extract(&self, look: bool, cx: Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
         let extract = |propagator: &dyn TextMapPropagator| {
-            propagator.extract_with_context(&cx, &HeaderExtractor::new(headers))
+            caller::checked(&cx, propagator.extract_with_context(&cx, &HeaderExtractor::new(headers)))
         };
         match self.foreign(look, extract) {
             Foreign::Answered(cx) => cx,
@@ -87,11 +119,11 @@ impl Propagation {
     }
 
     /// Runs with the propagator that somebody has set.
-    fn foreign<T>(&self, look: bool, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Foreign<T> {
+    pub(super) fn foreign<T>(&self, look: bool, run: impl FnMut(&dyn TextMapPropagator) -> T) -> Foreign<T> {
         let answer = match self {
             Self::Global(global) if global.is_unset(look) => return Foreign::Unset,
             Self::Global(global) => contain("a propagator", || global.foreign(run)),
-            Self::Given(propagator) => contain("a propagator", || Some(run(propagator.as_ref()))),
+            Self::Given(propagator) => contain("a propagator", || not_default(propagator.as_ref()).map(run)),
         };
         match answer {
             Some(Some(answer)) => Foreign::Answered(answer),
@@ -126,12 +158,13 @@ impl GlobalPropagator {
     /// OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
     fn foreign<T>(&self, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Option<T> {
         global::get_text_map_propagator(|propagator| {
-            let unset = propagator.fields().next().is_none();
+            let set = propagator.fields().next().is_some().then_some(propagator).and_then(not_default);
+            let unset = set.is_none();
             // Written only where it changes, since all threads read it.
             if self.unset.load(Ordering::Relaxed) != unset {
                 self.unset.store(unset, Ordering::Relaxed);
             }
-            (!unset).then(|| run(propagator))
+            set.map(run)
         })
     }
 }
