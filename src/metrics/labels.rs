@@ -4,7 +4,9 @@ use http::{StatusCode, Version};
 use opentelemetry::KeyValue;
 
 use crate::semconv::attributes::put;
-use crate::semconv::intern::{self, Text};
+#[cfg(feature = "bound-instruments")]
+use crate::semconv::intern;
+use crate::semconv::intern::Text;
 use crate::semconv::method::MethodLabel;
 use crate::semconv::url::Scheme;
 use crate::semconv::{

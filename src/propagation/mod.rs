@@ -133,6 +133,12 @@ impl Propagation {
     }
 }
 
+/// Nothing for [`Propagators`] in their default, which are W3C's too.
+fn not_default(propagator: &dyn TextMapPropagator) -> Option<&dyn TextMapPropagator> {
+    let default = propagator.fields().next().is_some_and(Propagators::are_default);
+    (!default).then_some(propagator)
+}
+
 fn strip(propagator: &dyn TextMapPropagator, headers: &mut HeaderMap) {
     propagator.fields().for_each(|field| drop(headers.remove(field)));
 }
@@ -164,7 +170,7 @@ impl GlobalPropagator {
             if self.unset.load(Ordering::Relaxed) != unset {
                 self.unset.store(unset, Ordering::Relaxed);
             }
-            set.map(run)
+            set.map(&mut run)
         })
     }
 }
