@@ -120,14 +120,15 @@ pub(super) fn format(baggage: &Members) -> String {
     header
 }
 
-/// `baggage-octet`, but for `%`: it begins an escape.
+/// `baggage-octet`, but for `%`, which begins an escape, and `=`, at which the reader of OpenTelemetry's SDK
+/// cuts a value.
 fn is_value_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !b"\",;\\%".contains(&byte)
+    byte.is_ascii_graphic() && !b"\",;\\%=".contains(&byte)
 }
 
 /// Properties are `key=value` pairs of their own, already in the form they have on the wire.
 fn is_metadata_byte(byte: u8) -> bool {
-    is_value_byte(byte) || b" \t;%".contains(&byte)
+    is_value_byte(byte) || b" \t;%=".contains(&byte)
 }
 
 fn encode(header: &mut String, text: &str, keep: fn(u8) -> bool) {
@@ -216,9 +217,9 @@ mod tests {
     fn values_are_encoded_and_metadata_is_kept() {
         let mut baggage = Members::new();
         baggage.insert_with_metadata("b", "ü, \"x\";%\r\n", "p=1; q,\n");
-        baggage.insert("a", "1");
+        baggage.insert("a", "1=2");
         let header = format(&baggage);
-        assert_eq!(header, "a=1,b=%C3%BC%2C%20%22x%22%3B%25%0D%0A;p=1; q%2C");
+        assert_eq!(header, "a=1%3D2,b=%C3%BC%2C%20%22x%22%3B%25%0D%0A;p=1; q%2C");
         assert_eq!(parse(&header).get("b").unwrap().as_str(), "ü, \"x\";%\r\n");
     }
 

@@ -42,6 +42,7 @@ impl Text {
         &self.text
     }
 
+    #[cfg(feature = "bound-instruments")]
     pub(crate) fn hash(&self) -> u64 {
         self.hash
     }
