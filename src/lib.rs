@@ -80,6 +80,8 @@ mod reqwest_middleware;
 pub mod semconv;
 pub mod server;
 mod signals;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -101,3 +103,5 @@ pub use config::Observe;
 pub use exchange::{ResponseBody, ResponseFuture, ServerSpan, SpanWriter};
 pub use request_body::{RequestBody, RequestBodyLayer, RequestBodyService};
 pub use server::{ServerLayer, ServerService};
+#[cfg(feature = "telemetry")]
+pub use telemetry::Telemetry;
