@@ -22,7 +22,7 @@ use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
-use otelhttp::telemetry::{Exporter, Guard};
+use otelhttp::telemetry::{Exporter, Guard, Signal};
 use otelhttp::{ServerLayer, Telemetry};
 
 fn telemetry(endpoint: &str) -> (Telemetry, Told) {
@@ -106,7 +106,8 @@ fn its_end_does_not_try_again_where_nobody_listens() {
 #[test]
 fn its_end_has_a_bound_though_an_exporter_blocks_its_thread() {
     let (told, wait) = (Told::default(), Wait::default());
-    let telemetry = Telemetry::from_vars(|_| None).exporters([]).span_exporter(wait).on_warning(told.tell());
+    let telemetry =
+        Telemetry::from_vars(|_| None).exporters(Signal::ALL, []).span_exporter(wait).on_warning(told.tell());
     let guard = telemetry.shutdown_timeout(Duration::from_millis(100)).build().unwrap().guard();
     record(&guard);
     assert!(in_time(|| guard.shutdown()).unwrap_err().is_timeout());
@@ -186,7 +187,7 @@ async fn bodies_that_are_still_being_sent_are_counted() {
 #[test]
 fn nothing_to_export_with_is_no_trouble() {
     let told = Told::default();
-    let telemetry = Telemetry::from_vars(|_| None).exporters([]).on_warning(told.tell());
+    let telemetry = Telemetry::from_vars(|_| None).exporters(Signal::ALL, []).on_warning(told.tell());
     let guard = telemetry.build().unwrap().guard();
     record(&guard);
     guard.flush().unwrap();
@@ -194,8 +195,12 @@ fn nothing_to_export_with_is_no_trouble() {
     assert!(told.all().is_empty(), "{:?}", told.all());
     // Nor is everything at once.
     let all = [Exporter::Otlp, Exporter::Otlp];
-    let guard =
-        Telemetry::from_vars(|_| None).exporters(all).on_warning(told.tell()).build().unwrap().guard();
+    let guard = Telemetry::from_vars(|_| None)
+        .exporters(Signal::ALL, all)
+        .on_warning(told.tell())
+        .build()
+        .unwrap()
+        .guard();
     drop(guard);
     assert!(told.all().is_empty(), "{:?}", told.all());
 }

@@ -5,20 +5,13 @@
 
 mod common;
 
-use std::sync::Arc;
-
-use common::collector::{Collector, Told, variables};
+use common::authority::Authority;
+use common::collector::{Collector, Told, until, variables};
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use otelhttp::Telemetry;
 use otelhttp::telemetry::{Guard, Parts};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
-use tokio_rustls::TlsAcceptor;
 
 const PROTOCOLS: [&str; 2] = ["http/protobuf", "grpc"];
 
@@ -108,6 +101,17 @@ fn in_this_runtime() {
     }
 }
 
+/// Nobody has to wait for the end of the program to see something.
+#[test]
+fn spans_arrive_while_the_program_runs() {
+    let collector = Collector::start();
+    let given = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint()), ("OTEL_BSP_SCHEDULE_DELAY", "10")];
+    let (guard, _) = telemetry(&given);
+    record(guard.parts());
+    assert_eq!(collector.received.spans(1).len(), 1);
+    until("the books", || guard.parts().span_delivery().exported() == 1);
+}
+
 #[test]
 fn a_signal_can_have_an_endpoint_of_its_own() {
     let (collector, own) = (Collector::start(), Collector::start());
@@ -144,19 +148,11 @@ fn a_signal_without_an_exporter_is_not_exported() {
 /// A collector that shows a certificate, and wants to see one.
 #[test]
 fn tls_trusts_the_file_that_is_named_and_shows_the_certificate_that_is() {
-    let authority = authority();
-    let folder = std::env::temp_dir().join(format!("otelhttp-tls-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = |name: &str, pem: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, pem).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let (certificate, key) = certified(&authority, "client");
-    let trusted = file("ca.pem", authority.pem());
-    let (certificate, key) = (file("client.pem", certificate), file("client.key", key));
+    let authority = Authority::new("otlp");
+    let trusted = authority.trusted();
+    let (certificate, key) = authority.client();
     for protocol in PROTOCOLS {
-        let collector = Collector::start_tls(acceptor(&authority));
+        let collector = Collector::start_tls(authority.acceptor(true));
         let endpoint = format!("https://{}", collector.address);
         let mut given = vec![
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
@@ -177,37 +173,4 @@ fn tls_trusts_the_file_that_is_named_and_shows_the_certificate_that_is() {
         assert!(guard.shutdown().unwrap_err().is_export());
         assert_eq!(collector.received.now(|everything| everything.spans().count()), 1);
     }
-    std::fs::remove_dir_all(folder).unwrap();
-}
-
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate and its key, in PEM.
-fn certified(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned(), name.to_owned()]).unwrap();
-    (params.signed_by(&key, authority).unwrap().pem(), key.serialize_pem())
-}
-
-fn acceptor(authority: &CertifiedIssuer<'static, KeyPair>) -> TlsAcceptor {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, authority).unwrap().der().clone();
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.der().clone()).unwrap();
-    let provider = Arc::new(default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().unwrap();
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![certificate], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-        .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    TlsAcceptor::from(Arc::new(config))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::Context;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::watch;
 
 use super::Error;
@@ -34,6 +34,11 @@ impl Driver {
 
     pub(crate) fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// For exporters that ask for a runtime.
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
     }
 
     /// The program ends: what fails now is not tried again.

@@ -77,7 +77,7 @@ pub use console::ConsoleFormat;
 pub use deliver::{Delivery, SpanWatcher};
 use driver::Driver;
 use environment::Environment;
-pub use environment::Exporter;
+pub use environment::{Exporter, Signal};
 pub use error::Error;
 pub use guard::Guard;
 pub use parts::Parts;
@@ -91,13 +91,13 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// ```
 /// use otelhttp::Telemetry;
-/// use otelhttp::telemetry::Exporter;
+/// use otelhttp::telemetry::{Exporter, Signal};
 ///
 /// # fn main() -> Result<(), otelhttp::telemetry::Error> {
 /// let telemetry = Telemetry::from_env()
 ///     .service_name("shop")
 ///     .service_version(env!("CARGO_PKG_VERSION"))
-///     .default_exporters([Exporter::Console])
+///     .default_exporters([Signal::Traces], [Exporter::Console])
 ///     .install()?;
 /// // … and at the end of `main`, to see what went wrong:
 /// telemetry.shutdown()?;

@@ -12,7 +12,7 @@ use opentelemetry_sdk::trace::{ShouldSample, SpanExporter, SpanProcessor, Tracer
 use super::deliver::{LogSink, SpanSink, name_of};
 use super::propagators::Propagator;
 use super::report::Reports;
-use super::{ConsoleFormat, Exporter, SpanWatcher, Telemetry};
+use super::{ConsoleFormat, Exporter, Signal, SpanWatcher, Telemetry};
 
 impl Telemetry {
     /// The name of the service, `service.name`. Default: `OTEL_SERVICE_NAME`, or that of the program.
@@ -48,17 +48,25 @@ impl Telemetry {
         self
     }
 
-    /// The built-in exporters of spans, metrics and logs, whatever the variables say. Default: what
+    /// The built-in exporters of these signals, whatever the variables say. Default: what
     /// `OTEL_TRACES_EXPORTER` and the other two say.
-    pub fn exporters(mut self, exporters: impl IntoIterator<Item = Exporter>) -> Self {
-        self.choice.always = Some(exporters.into_iter().collect());
+    pub fn exporters(
+        mut self,
+        signals: impl IntoIterator<Item = Signal>,
+        exporters: impl AsRef<[Exporter]>,
+    ) -> Self {
+        self.choice.always(signals, exporters.as_ref());
         self
     }
 
-    /// The built-in exporters of spans, metrics and logs where the variables name neither exporters nor an
-    /// endpoint. Default: OTLP for a signal that has no exporter from code, and none otherwise.
-    pub fn default_exporters(mut self, exporters: impl IntoIterator<Item = Exporter>) -> Self {
-        self.choice.otherwise = Some(exporters.into_iter().collect());
+    /// The built-in exporters of these signals where the variables name neither exporters nor an endpoint.
+    /// Default: OTLP for a signal that has no exporter from code, and none for one that has.
+    pub fn default_exporters(
+        mut self,
+        signals: impl IntoIterator<Item = Signal>,
+        exporters: impl AsRef<[Exporter]>,
+    ) -> Self {
+        self.choice.otherwise(signals, exporters.as_ref());
         self
     }
 

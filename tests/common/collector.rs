@@ -31,7 +31,7 @@ use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 use tonic::codec::CompressionEncoding;
@@ -127,7 +127,8 @@ impl Drop for Collector {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router) {
+/// Serves whatever connects, until the runtime ends.
+pub async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, app: Router) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let (tls, app) = (tls.clone(), app.clone());
@@ -148,11 +149,6 @@ where
     // It breaks when the other side does.
     let server = auto::Builder::new(TokioExecutor::new());
     let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app)).await;
-}
-
-/// A helper for those who have the stream already.
-pub async fn serve_stream(stream: TcpStream, received: &Received) {
-    serve(stream, router(received)).await;
 }
 
 fn router(received: &Received) -> Router {

@@ -8,6 +8,8 @@
     reason = "each test uses its share"
 )]
 
+#[cfg(feature = "telemetry")]
+pub mod authority;
 pub mod client;
 #[cfg(all(feature = "axum", feature = "telemetry"))]
 pub mod collector;

@@ -13,14 +13,21 @@ pub enum Exporter {
 }
 
 /// What is exported.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// Spans.
     Traces,
+    /// Measurements.
     Metrics,
+    /// Logs.
     Logs,
 }
 
 impl Signal {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
+
     /// Its variable of this name: `OTEL_EXPORTER_OTLP_` and `ENDPOINT` make
     /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`.
     pub(crate) fn variable(self, prefix: &str, name: &str) -> String {

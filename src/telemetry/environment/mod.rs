@@ -13,8 +13,7 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use exporters::Exporter;
-pub(crate) use exporters::Signal;
+pub use exporters::{Exporter, Signal};
 pub(crate) use percent::decoded;
 
 use super::report::Reports;

@@ -8,7 +8,6 @@ use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader, SdkMeterP
 use super::watched::Watched;
 use super::{Change, Site, changed};
 use crate::telemetry::environment::{Exporter, Signal};
-use crate::telemetry::report::Reports;
 use crate::telemetry::{Error, console, otlp};
 
 /// "The default interval is 60 seconds."
@@ -18,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const CONSOLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Adds an exporter with this interval.
-type Add = Box<dyn FnOnce(MeterProviderBuilder, Duration, &Reports) -> MeterProviderBuilder + Send>;
+type Add = Box<dyn FnOnce(MeterProviderBuilder, Duration, &Site) -> MeterProviderBuilder + Send>;
 
 #[derive(Default)]
 pub(in crate::telemetry) struct Metrics {
@@ -29,8 +28,9 @@ pub(in crate::telemetry) struct Metrics {
 
 impl Metrics {
     pub(in crate::telemetry) fn add(&mut self, exporter: impl PushMetricExporter, whither: String) {
-        self.exporters.push(Box::new(move |builder, interval, reports| {
-            read(builder, Watched::new(exporter, &whither, reports), interval)
+        self.exporters.push(Box::new(move |builder, interval, site| {
+            let Site { driver, environment, .. } = site;
+            read(builder, Watched::new(exporter, &whither, driver.clone(), &environment.reports), interval)
         }));
     }
 
@@ -56,7 +56,7 @@ impl Metrics {
                 }
             }
         }
-        let add = |builder, add: Add| add(builder, interval, &environment.reports);
+        let add = |builder, add: Add| add(builder, interval, site);
         let builder = self.exporters.into_iter().fold(builder, add);
         let builder = changed(builder, self.changes);
         Ok(measures.then(|| builder.build()))

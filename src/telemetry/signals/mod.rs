@@ -29,31 +29,39 @@ pub(super) struct Site {
     pub(super) console: ConsoleFormat,
 }
 
-/// Which exporters were chosen in code.
+/// Which exporters were chosen in code, for each signal; what was said last counts.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
-    pub(super) always: Option<Vec<Exporter>>,
-    pub(super) otherwise: Option<Vec<Exporter>>,
+    always: Vec<(Signal, Vec<Exporter>)>,
+    otherwise: Vec<(Signal, Vec<Exporter>)>,
+}
+
+impl Choice {
+    pub(super) fn always(&mut self, signals: impl IntoIterator<Item = Signal>, exporters: &[Exporter]) {
+        self.always.extend(signals.into_iter().map(|signal| (signal, exporters.to_vec())));
+    }
+
+    pub(super) fn otherwise(&mut self, signals: impl IntoIterator<Item = Signal>, exporters: &[Exporter]) {
+        self.otherwise.extend(signals.into_iter().map(|signal| (signal, exporters.to_vec())));
+    }
+}
+
+fn last(chosen: &[(Signal, Vec<Exporter>)], signal: Signal) -> Option<Vec<Exporter>> {
+    let (_, exporters) = chosen.iter().rfind(|(of, _)| *of == signal)?;
+    Some(exporters.clone())
 }
 
 impl Site {
     /// Code beats the variables, and those beat the defaults. A program that brings an exporter of its own
     /// means that one, unless a variable asks for another.
     fn exporters(&self, signal: Signal, has_its_own: bool) -> Vec<Exporter> {
-        if let Some(always) = &self.choice.always {
-            return always.clone();
-        }
-        if let Some(named) = self.environment.exporters(signal) {
-            return named;
-        }
-        if self.environment.names_an_endpoint(signal) {
-            return vec![Exporter::Otlp];
-        }
-        match &self.choice.otherwise {
-            Some(otherwise) => otherwise.clone(),
-            None if has_its_own => Vec::new(),
-            None => vec![Exporter::Otlp],
-        }
+        let named = || self.environment.exporters(signal);
+        let somewhere = || self.environment.names_an_endpoint(signal).then(|| vec![Exporter::Otlp]);
+        last(&self.choice.always, signal)
+            .or_else(named)
+            .or_else(somewhere)
+            .or_else(|| last(&self.choice.otherwise, signal))
+            .unwrap_or_else(|| if has_its_own { Vec::new() } else { vec![Exporter::Otlp] })
     }
 
     fn means(&self, batches: Batches, variable: &'static str) -> Means {
@@ -70,34 +78,43 @@ mod tests {
     use super::super::environment::tests::environment;
     use super::*;
 
+    fn site(variables: &[(&'static str, &'static str)], choice: Choice) -> Site {
+        let (environment, _) = environment(variables);
+        let (driver, resource) = (Driver::start().unwrap(), Resource::builder_empty().build());
+        Site { environment, driver, resource, choice, console: ConsoleFormat::Detect }
+    }
+
     #[test]
-    fn code_beats_variables_and_those_beat_defaults() {
-        use Exporter::{Console, Otlp};
+    fn variables_beat_defaults() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c");
         let named = ("OTEL_TRACES_EXPORTER", "console");
         let unknown = ("OTEL_TRACES_EXPORTER", "zipkin");
-        let cases: &[(&[(&'static str, &'static str)], Option<Exporter>, bool, &[Exporter])] = &[
-            (&[], None, false, &[Otlp]),
-            (&[], None, true, &[]),
-            (&[], Some(Console), false, &[Console]),
-            (&[endpoint], Some(Console), true, &[Otlp]),
-            (&[endpoint, named], None, true, &[Console]),
-            (&[unknown], None, false, &[Otlp]),
-            (&[unknown], None, true, &[]),
+        let (console, otlp) = (Some(Exporter::Console), Some(Exporter::Otlp));
+        let cases = [
+            (vec![], None, false, otlp),
+            (vec![], None, true, None),
+            (vec![], console, false, console),
+            (vec![endpoint], console, true, otlp),
+            (vec![endpoint, named], None, true, console),
+            (vec![unknown], None, false, otlp),
+            (vec![unknown], None, true, None),
         ];
         for (variables, otherwise, has_its_own, expected) in cases {
-            let (environment, _) = environment(variables);
-            let choice = Choice { always: None, otherwise: otherwise.map(|exporter| vec![exporter]) };
-            let mut site = Site {
-                environment,
-                driver: Driver::start().unwrap(),
-                resource: Resource::builder_empty().build(),
-                choice,
-                console: ConsoleFormat::Detect,
-            };
-            assert_eq!(site.exporters(Signal::Traces, *has_its_own), *expected, "{variables:?}");
-            site.choice.always = Some(vec![Console, Otlp]);
-            assert_eq!(site.exporters(Signal::Traces, *has_its_own), [Console, Otlp], "{variables:?}");
+            let mut choice = Choice::default();
+            choice.otherwise(otherwise.map(|_| Signal::Traces), otherwise.as_slice());
+            choice.otherwise([Signal::Logs], &[]);
+            let chosen = site(&variables, choice).exporters(Signal::Traces, has_its_own);
+            assert_eq!(chosen, expected.as_slice(), "{variables:?}");
         }
+    }
+
+    #[test]
+    fn code_beats_variables_and_the_last_word_counts() {
+        let mut choice = Choice::default();
+        choice.always(Signal::ALL, &[Exporter::Otlp]);
+        choice.always([Signal::Logs, Signal::Traces], &[Exporter::Console, Exporter::Otlp]);
+        let site = site(&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")], choice);
+        assert_eq!(site.exporters(Signal::Traces, true), [Exporter::Console, Exporter::Otlp]);
+        assert_eq!(site.exporters(Signal::Metrics, true), [Exporter::Otlp]);
     }
 }
