@@ -102,7 +102,8 @@ impl<T: Clone + Send + 'static> Queue<T> {
     pub(super) fn flush(&self) -> OTelSdkResult {
         let (answer, answered) = mpsc::sync_channel(1);
         self.ask(Ask::Flush(answer));
-        let timeout = self.batches.timeout;
+        // What is just being exported takes its time first.
+        let timeout = self.batches.timeout.saturating_mul(2).saturating_add(GRACE);
         match answered.recv_timeout(timeout) {
             Ok(exported) => exported,
             Err(RecvTimeoutError::Timeout) => Err(OTelSdkError::Timeout(timeout)),
