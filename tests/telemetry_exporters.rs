@@ -140,7 +140,7 @@ fn one_that_calls_through_our_layer_makes_no_spans_of_its_own() {
 #[test]
 fn one_that_does_not_export_disturbs_none() {
     let (memory, told) = (Memory::default(), Told::default());
-    let vars = variables(&[("OTEL_BSP_EXPORT_TIMEOUT", "200")]);
+    let vars = variables(&[("OTEL_BSP_EXPORT_TIMEOUT", "1000")]);
     let telemetry = Telemetry::from_vars(vars).on_warning(told.tell()).span_exporter(Broken::Hangs);
     let telemetry = telemetry.span_exporter(Broken::Fails).span_exporter(Broken::Panics);
     let guard = built(telemetry.span_exporter(memory.clone()));
