@@ -36,7 +36,8 @@
 //! beats it; that endpoint is used as it is, where the one of all has `v1/traces` added to it. They are those of
 //! [the specification](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
 //! An empty variable counts as not set, names are found in any case, and what makes no sense is told once and
-//! ignored. What is chosen in code beats all variables.
+//! ignored. What is chosen in code beats all variables: a program with an exporter of its own for a signal exports
+//! it over OTLP only if a variable asks for that too. Proxies are not used.
 //!
 //! # When a collector is down, slow, or says no
 //!
@@ -114,6 +115,7 @@ pub struct Telemetry {
     traces: Traces,
     metrics: Metrics,
     logs: Logs,
+    batch_delay: Option<Duration>,
     shutdown_timeout: Duration,
 }
 
@@ -152,7 +154,8 @@ impl Telemetry {
         if environment.is_disabled() {
             return Ok(Parts::disabled(propagator, resource));
         }
-        let site = Site { environment, driver: Driver::start()?, resource, choice, console };
+        let driver = Driver::start()?;
+        let site = Site { environment, driver, resource, choice, console, batch_delay: self.batch_delay };
         let (tracer_provider, spans) = traces.build(&site)?;
         let meter_provider = metrics.build(&site)?;
         let (logger_provider, logs) = logs.build(&site)?;
@@ -180,6 +183,7 @@ impl Telemetry {
             traces: Traces::default(),
             metrics: Metrics::default(),
             logs: Logs::default(),
+            batch_delay: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
         }
     }

@@ -155,6 +155,14 @@ impl Telemetry {
         self
     }
 
+    /// How long a batch of spans or logs that is not full waits for more, which is how late they are seen.
+    /// Default: `OTEL_BSP_SCHEDULE_DELAY` and `OTEL_BLRP_SCHEDULE_DELAY`, or five seconds and one, and 200
+    /// milliseconds where the console is among the exporters.
+    pub fn batch_delay(mut self, delay: Duration) -> Self {
+        self.batch_delay = Some(delay);
+        self
+    }
+
     /// How long the guard waits for the last exports. Default: five seconds.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;

@@ -87,3 +87,48 @@ fn shown(value: &AnyValue) -> String {
         other => format!("{other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
+    use opentelemetry::{SpanId, TraceFlags, TraceId};
+    use opentelemetry_sdk::logs::SdkLoggerProvider;
+
+    use super::*;
+
+    fn log() -> SdkLogRecord {
+        let mut log = SdkLoggerProvider::builder().build().logger("test").create_log_record();
+        log.set_timestamp(UNIX_EPOCH);
+        log.set_severity_number(Severity::Warn);
+        log.set_severity_text("WARN");
+        log.set_target("shop");
+        log.set_body(AnyValue::from("sold\nout"));
+        log.add_attribute("item", 7_i64);
+        log.set_trace_context(TraceId::from(7), SpanId::from(8), Some(TraceFlags::SAMPLED));
+        log
+    }
+
+    #[test]
+    fn a_line_for_people_has_all_of_it() {
+        let ids = "trace_id=00000000000000000000000000000007 span_id=0000000000000008";
+        let expected = format!("1970-01-01T00:00:00.000000Z  WARN shop: sold\u{fffd}out  item=7  {ids}\n");
+        assert_eq!(text(&log()), expected);
+    }
+
+    #[test]
+    fn a_line_for_pipes_has_all_of_it() {
+        let read: serde_json::Value = serde_json::from_str(&json(&log())).unwrap();
+        let expected = serde_json::json!({
+            "time": "1970-01-01T00:00:00.000000Z",
+            "severity": "WARN",
+            "target": "shop",
+            "body": "sold\nout",
+            "attributes": {"item": 7},
+            "trace_id": "00000000000000000000000000000007",
+            "span_id": "0000000000000008",
+        });
+        assert_eq!(read, expected);
+    }
+}

@@ -133,3 +133,61 @@ fn figure(number: impl Display) -> String {
     let figure = number.to_string();
     if figure.ends_with(|last: char| last.is_ascii_digit()) { figure } else { "null".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::metrics::MeterProvider as _;
+    use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+
+    use super::*;
+
+    /// What is written of one measurement of each kind.
+    fn written(write: fn(&Metric, &str) -> String) -> Vec<String> {
+        let exporter = InMemoryMetricExporter::default();
+        let reader =
+            PeriodicReader::builder(exporter.clone()).with_interval(Duration::from_secs(3_600)).build();
+        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        let (meter, attributes) = (provider.meter("test"), [KeyValue::new("route", "/a\nb")]);
+        meter.u64_counter("sold").build().add(3, &attributes);
+        meter.f64_histogram("took").with_unit("s").build().record(0.5, &[]);
+        meter.i64_gauge("left").build().record(-2, &[]);
+        provider.force_flush().unwrap();
+        let metrics = exporter.get_finished_metrics().unwrap();
+        let metrics = metrics[0].scope_metrics().flat_map(ScopeMetrics::metrics);
+        let mut lines: Vec<_> = metrics.map(|metric| write(metric, "now")).collect();
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn what_is_no_number_is_none() {
+        assert_eq!([figure(-1.5), figure(f64::INFINITY), figure(f64::NAN)], ["-1.5", "null", "null"]);
+    }
+
+    #[test]
+    fn a_line_for_people_has_the_figures_and_the_labels() {
+        let expected = [
+            "left: value -2\n",
+            "sold: value 3  route=/a\u{fffd}b\n",
+            "took (s): count 1, sum 0.5, min 0.5, max 0.5\n",
+        ];
+        assert_eq!(written(text), expected);
+    }
+
+    #[test]
+    fn a_line_for_pipes_has_them_too() {
+        let lines: Vec<serde_json::Value> =
+            written(json).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let took = lines.iter().find(|line| line["metric"] == "took").unwrap();
+        let expected = serde_json::json!({
+            "time": "now", "metric": "took", "unit": "s",
+            "count": 1, "sum": 0.5, "min": 0.5, "max": 0.5, "attributes": {},
+        });
+        assert_eq!(*took, expected);
+        let sold = lines.iter().find(|line| line["metric"] == "sold").unwrap();
+        assert_eq!(
+            (&sold["value"], &sold["attributes"]["route"]),
+            (&serde_json::json!(3), &serde_json::json!("/a\nb"))
+        );
+    }
+}

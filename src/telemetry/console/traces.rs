@@ -107,3 +107,88 @@ impl fmt::Debug for WholeTraces {
         f.debug_struct("WholeTraces").field("unfinished", &self.unfinished().len()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+
+    thread_local! {
+        static FINISHED: std::cell::RefCell<Vec<Vec<String>>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    /// Hands what ends to the sink at once, where a queue stands otherwise.
+    #[derive(Debug)]
+    struct AtOnce(WholeTraces);
+
+    impl opentelemetry_sdk::trace::SpanProcessor for AtOnce {
+        fn on_start(&self, span: &mut Span, parent: &Context) {
+            self.0.started(span, parent);
+        }
+
+        fn on_end(&self, span: SpanData) {
+            drop(self.0.export(vec![span]));
+        }
+
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+
+        fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+            Sink::shutdown(&self.0, timeout)
+        }
+    }
+
+    fn finished() -> Vec<Vec<String>> {
+        FINISHED.take()
+    }
+
+    fn provider() -> (SdkTracerProvider, WholeTraces) {
+        let traces = WholeTraces::new(|spans| {
+            let names = spans.into_iter().map(|span| span.name.into_owned()).collect();
+            FINISHED.with_borrow_mut(|finished| finished.push(names));
+        });
+        (SdkTracerProvider::builder().with_span_processor(AtOnce(traces.clone())).build(), traces)
+    }
+
+    #[test]
+    fn a_trace_is_whole_when_its_last_span_has_ended_though_its_first_has_long() {
+        let (provider, _) = provider();
+        let tracer = provider.tracer("test");
+        let root = Context::new().with_span(tracer.start("root"));
+        let late = tracer.start_with_context("late", &root);
+        drop(root);
+        tracer.in_span("another", |_| ());
+        assert_eq!(finished(), [["another"]]);
+        drop(late);
+        assert_eq!(finished(), [["root", "late"]]);
+    }
+
+    #[test]
+    fn what_still_runs_at_the_end_is_not_waited_for() {
+        let (provider, _) = provider();
+        let tracer = provider.tracer("test");
+        let root = Context::new().with_span(tracer.start("root"));
+        drop(tracer.start_with_context("child", &root));
+        let alone = tracer.start("alone");
+        provider.shutdown().unwrap();
+        assert_eq!(finished(), [["child"]]);
+        drop((root, alone));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for() {
+        let (provider, traces) = provider();
+        let tracer = provider.tracer("test");
+        let running: Vec<_> = (0..MAX_TRACES + 10).map(|_| tracer.start("a")).collect();
+        assert_eq!(traces.unfinished().len(), MAX_TRACES);
+        drop(running);
+        assert_eq!(finished().len(), MAX_TRACES);
+        let root = Context::new().with_span(tracer.start("root"));
+        (0..2 * MAX_SPANS_PER_TRACE).for_each(|_| drop(tracer.start_with_context("child", &root)));
+        drop(root);
+        assert_eq!(finished().iter().map(Vec::len).collect::<Vec<_>>(), [MAX_SPANS_PER_TRACE]);
+    }
+}

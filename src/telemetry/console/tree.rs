@@ -109,3 +109,69 @@ fn between(start: SystemTime, end: SystemTime) -> Duration {
 fn milliseconds(duration: Duration) -> String {
     format!("{:8.1} ms", duration.as_secs_f64() * 1_000.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry::trace::{SpanContext, SpanKind, TraceFlags, TraceId, TraceState};
+    use opentelemetry::{InstrumentationScope, KeyValue};
+    use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
+
+    use super::*;
+
+    /// From one millisecond to another.
+    fn span(id: u64, parent: u64, name: &'static str, from: u64, to: u64) -> SpanData {
+        let span_id = SpanId::from(id);
+        let (trace_id, flags) = (TraceId::from(7), TraceFlags::SAMPLED);
+        SpanData {
+            span_context: SpanContext::new(trace_id, span_id, flags, false, TraceState::NONE),
+            parent_span_id: SpanId::from(parent),
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: name.into(),
+            start_time: UNIX_EPOCH + Duration::from_millis(from),
+            end_time: UNIX_EPOCH + Duration::from_millis(to),
+            attributes: Vec::new(),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: InstrumentationScope::default(),
+        }
+    }
+
+    #[test]
+    fn children_stand_below_their_parents_in_the_order_of_their_starts() {
+        let mut failed = span(3, 1, "later\u{1b}[31m", 20, 30);
+        failed.status = Status::error("no\nluck");
+        failed.attributes = vec![KeyValue::new("error.type", "timeout"), KeyValue::new("user", "me")];
+        let mut page = span(1, 99, "page", 0, 100);
+        page.span_kind = SpanKind::Server;
+        page.attributes = vec![KeyValue::new("http.response.status_code", 200), KeyValue::new("user", "me")];
+        let spans = vec![failed, span(4, 2, "deep", 11, 12), span(2, 1, "sooner", 10, 15), page];
+        let expected = "\
+trace 00000000000000000000000000000007: 4 spans in 100.0 ms
+                                       starts at       lasts
+server page                               0.0 ms    100.0 ms  http.response.status_code=200
+  internal sooner                        10.0 ms      5.0 ms
+    internal deep                        11.0 ms      1.0 ms
+  internal later\u{fffd}[31m                    20.0 ms     10.0 ms  ✗ timeout: no\u{fffd}luck  user=me
+
+";
+        assert_eq!(tree(spans), expected);
+    }
+
+    #[test]
+    fn spans_that_name_each_other_as_parents_are_left_out_and_end() {
+        let text = tree(vec![span(1, 2, "a", 0, 1), span(2, 1, "b", 0, 1), span(3, 3, "c", 0, 1)]);
+        assert!(text.contains("3 spans") && !text.contains("internal a"), "{text}");
+        assert_eq!(tree(Vec::new()), "");
+    }
+
+    #[test]
+    fn a_deep_trace_needs_no_deep_stack() {
+        let spans = (1..100_000).map(|id| span(id, id - 1, "s", id, id + 1)).collect();
+        assert_eq!(tree(spans).lines().count(), 100_002);
+    }
+}

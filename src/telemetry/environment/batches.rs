@@ -6,26 +6,24 @@ use super::Environment;
 use crate::telemetry::deliver::Batches;
 
 impl Environment {
-    /// `OTEL_BSP_*`, the batches of spans.
-    ///
-    /// A console shows things while they happen: `soon` is its delay, where no variable says another.
-    pub(crate) fn span_batches(&self, soon: Option<Duration>) -> Batches {
-        self.batches("OTEL_BSP_", soon.unwrap_or(Duration::from_secs(5)))
+    /// `OTEL_BSP_*`, the batches of spans, with this delay where no variable says another.
+    pub(crate) fn span_batches(&self, delay: Option<Duration>) -> Batches {
+        self.batches("OTEL_BSP_", delay.unwrap_or(Duration::from_secs(5)))
     }
 
-    /// `OTEL_BLRP_*`, the batches of logs.
-    pub(crate) fn log_batches(&self, soon: Option<Duration>) -> Batches {
-        self.batches("OTEL_BLRP_", soon.unwrap_or(Duration::from_secs(1)))
+    /// `OTEL_BLRP_*`, the batches of logs, with this delay where no variable says another.
+    pub(crate) fn log_batches(&self, delay: Option<Duration>) -> Batches {
+        self.batches("OTEL_BLRP_", delay.unwrap_or(Duration::from_secs(1)))
     }
 
     /// "The time interval (in milliseconds) between the start of two export attempts."
     pub(crate) fn metric_interval(&self) -> Option<Duration> {
-        self.milliseconds("OTEL_METRIC_EXPORT_INTERVAL").filter(|interval| !interval.is_zero())
+        self.lasting("OTEL_METRIC_EXPORT_INTERVAL")
     }
 
     /// "Maximum allowed time (in milliseconds) to export data."
     pub(crate) fn metric_timeout(&self) -> Duration {
-        self.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT").unwrap_or(Duration::from_secs(30))
+        self.lasting("OTEL_METRIC_EXPORT_TIMEOUT").unwrap_or(Duration::from_secs(30))
     }
 
     fn batches(&self, prefix: &str, delay: Duration) -> Batches {
@@ -36,7 +34,7 @@ impl Environment {
             // "It must be smaller or equal to maxQueueSize."
             size: self.count(&variable("MAX_EXPORT_BATCH_SIZE")).unwrap_or(512).min(queue),
             delay: self.milliseconds(&variable("SCHEDULE_DELAY")).unwrap_or(delay),
-            timeout: self.milliseconds(&variable("EXPORT_TIMEOUT")).unwrap_or(Duration::from_secs(30)),
+            timeout: self.lasting(&variable("EXPORT_TIMEOUT")).unwrap_or(Duration::from_secs(30)),
         }
     }
 }

@@ -91,6 +91,14 @@ impl Environment {
         })
     }
 
+    /// Of something that lasts longer than no time at all.
+    pub(crate) fn lasting(&self, name: &str) -> Option<Duration> {
+        self.parsed(name, "a number of milliseconds above 0", |value| {
+            let milliseconds = value.parse().ok().filter(|milliseconds: &u32| *milliseconds > 0)?;
+            Some(Duration::from_millis(milliseconds.into()))
+        })
+    }
+
     /// Tells that a variable is not followed.
     pub(crate) fn ignore(&self, name: &str, why: impl Display) {
         self.reports.tell_once(format!("{name} is ignored: {why}"));
@@ -172,8 +180,9 @@ pub(crate) mod tests {
         assert_eq!(environment.milliseconds("ZERO"), Some(Duration::ZERO));
         for name in ["ZERO", "NEGATIVE", "WORD", "HUGE"] {
             assert_eq!(environment.count(name), None, "{name}");
+            assert_eq!(environment.lasting(name), None, "{name}");
         }
-        assert_eq!(told.lock().unwrap().len(), 4);
+        assert_eq!(told.lock().unwrap().len(), 8);
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Settings {
         let protocol = protocol.unwrap_or(Protocol::Http);
         let compressions = [("gzip", true), ("none", false)];
         let gzip = first(signal, "COMPRESSION", |name| environment.chosen(name, &compressions));
-        let timeout = first(signal, "TIMEOUT", |name| environment.milliseconds(name));
+        let timeout = first(signal, "TIMEOUT", |name| environment.lasting(name));
         Ok(Self {
             protocol,
             endpoint: Endpoint::read(environment, signal, protocol)?,
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(settings.timeout, Duration::from_millis(7));
         assert!(settings.headers.contains_key("b") && !settings.headers.contains_key("a"));
         let expected =
-            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is ignored: \"soon\" is not a number of milliseconds";
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is ignored: \"soon\" is not a number of milliseconds above 0";
         assert_eq!(told, [expected]);
     }
 

@@ -5,6 +5,8 @@ mod metrics;
 mod traces;
 mod watched;
 
+use std::time::Duration;
+
 use opentelemetry_sdk::Resource;
 
 pub(super) use logs::Logs;
@@ -15,6 +17,9 @@ use super::console::ConsoleFormat;
 use super::deliver::{Batches, Means};
 use super::driver::Driver;
 use super::environment::{Environment, Exporter, Signal};
+
+/// A console shows things while they happen.
+const SOON: Duration = Duration::from_millis(200);
 
 /// What a setter adds to one of the SDK's builders.
 type Change<B> = Box<dyn FnOnce(B) -> B + Send>;
@@ -27,6 +32,8 @@ pub(super) struct Site {
     pub(super) resource: Resource,
     pub(super) choice: Choice,
     pub(super) console: ConsoleFormat,
+    /// How long a batch waits, whatever the variables say.
+    pub(super) batch_delay: Option<Duration>,
 }
 
 /// Which exporters were chosen in code, for each signal; what was said last counts.
@@ -64,7 +71,8 @@ impl Site {
             .unwrap_or_else(|| if has_its_own { Vec::new() } else { vec![Exporter::Otlp] })
     }
 
-    fn means(&self, batches: Batches, variable: &'static str) -> Means {
+    fn means(&self, mut batches: Batches, variable: &'static str) -> Means {
+        batches.delay = self.batch_delay.unwrap_or(batches.delay);
         Means { batches, variable, driver: self.driver.clone(), reports: self.environment.reports.clone() }
     }
 }
@@ -81,7 +89,7 @@ mod tests {
     fn site(variables: &[(&'static str, &'static str)], choice: Choice) -> Site {
         let (environment, _) = environment(variables);
         let (driver, resource) = (Driver::start().unwrap(), Resource::builder_empty().build());
-        Site { environment, driver, resource, choice, console: ConsoleFormat::Detect }
+        Site { environment, driver, resource, choice, console: ConsoleFormat::Detect, batch_delay: None }
     }
 
     #[test]

@@ -1,16 +1,11 @@
 //! Spans.
 
-use std::time::Duration;
-
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, SpanData, TracerProviderBuilder};
 
-use super::{Change, Site, changed};
+use super::{Change, SOON, Site, changed};
 use crate::telemetry::deliver::{Delivery, Sink, SpanWatcher, Spans};
 use crate::telemetry::environment::{Exporter, Signal};
 use crate::telemetry::{Error, console, otlp};
-
-/// A console shows things while they happen.
-const SOON: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 pub(in crate::telemetry) struct Traces {
