@@ -59,6 +59,7 @@
 //! - [`recorded`]: the attributes and metrics.
 //! - [`telemetry`]: where everything goes.
 //! - [`propagation`]: context headers.
+//! - [`coming_from`]: OpenTracing, OpenCensus and Go's `otelhttp`, call by call.
 //! - [`design`]: why things are as they are.
 //!
 //! # Features
@@ -114,6 +115,18 @@ mod signals;
 pub mod telemetry;
 #[cfg(feature = "tonic")]
 mod tonic;
+
+#[doc = include_str!("docs/coming_from.md")]
+pub mod coming_from {
+    #[doc = include_str!("docs/coming_from/go_otelhttp.md")]
+    pub mod go_otelhttp {}
+
+    #[doc = include_str!("docs/coming_from/opencensus.md")]
+    pub mod opencensus {}
+
+    #[doc = include_str!("docs/coming_from/opentracing.md")]
+    pub mod opentracing {}
+}
 
 #[doc = include_str!("docs/design.md")]
 pub mod design {}

@@ -9,13 +9,10 @@ use std::process::Command;
 use common::*;
 use http::{Request, Response};
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry_sdk::trace::Sampler;
 use otelhttp::propagation::{self, Propagators};
 use otelhttp::{ClientLayer, ServerLayer};
 use tower::{Layer, ServiceExt};
 
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-const SPAN: &str = "b7ad6b7169203331";
 const PARENT: &str = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
 
 fn named(list: &str) -> Propagators {
@@ -105,10 +102,10 @@ async fn the_last_one_named_that_finds_a_caller_is_believed() {
 
 /// The environment can only be set for a child.
 #[test]
-fn the_environment_is_read() {
+fn the_environment_is_read_and_what_is_not_known_said_once() {
     let test = std::env::current_exe().unwrap();
     for (value, expected) in [
-        (Some(" Baggage,jaeger, baggage"), "[\"baggage\"]"),
+        (Some(" Baggage,jaeger, baggage,JAEGER"), "[\"baggage\"]"),
         (Some("none"), "[\"\"]"),
         (Some(""), "[\"baggage\", \"traceparent\", \"tracestate\"]"),
         (None, "[\"baggage\", \"traceparent\", \"tracestate\"]"),
@@ -124,11 +121,15 @@ fn the_environment_is_read() {
             output.status.success() && text.contains(&format!("fields: {expected}\n")),
             "{value:?}: {text}"
         );
+        let unknown = value.is_some_and(|value| value.contains("jaeger")) && cfg!(feature = "internal-logs");
+        assert_eq!(text.matches("OTEL_PROPAGATORS").count(), usize::from(unknown), "{value:?}: {text}");
+        assert_eq!(text.matches("jaeger").count(), usize::from(unknown), "{value:?}: {text}");
     }
 }
 
 #[test]
 fn a_child_tells_its_fields() {
+    tracing_subscriber::fmt().with_writer(std::io::stdout).init();
     let (first, second) = (propagation::from_env(), propagation::from_env());
     let fields: Vec<&str> = first.fields().collect();
     assert_eq!(fields, second.fields().collect::<Vec<_>>());
@@ -138,8 +139,12 @@ fn a_child_tells_its_fields() {
 #[cfg(feature = "b3")]
 mod b3 {
     use opentelemetry_propagator_b3::{B3Encoding, Propagator};
+    use opentelemetry_sdk::trace::Sampler;
 
     use super::*;
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
 
     fn multi(rest: &str) -> String {
         let lines = format!("x-b3-spanid: {SPAN}\r\nx-b3-traceid: {TRACE}\r\n");
@@ -198,6 +203,19 @@ mod b3 {
             let sent = outgoing(address, &format!("b3: {TRACE}-{SPAN}\r\n")).await;
             assert!(sent.starts_with(&format!("traceparent: 00-{TRACE}-")), "{sent}");
             assert!(sent.ends_with("-01\r\n"), "{stock}: {sent}");
+        }
+    }
+
+    /// What was left open has been decided once there is a span here.
+    #[tokio::test]
+    async fn below_a_caller_that_left_it_open_it_is_decided() {
+        for (sampler, flag) in [(Sampler::AlwaysOn, "1"), (Sampler::AlwaysOff, "0")] {
+            let telemetry = Telemetry::with_sampler(sampler);
+            let (server, client) = (telemetry.server(), telemetry.client());
+            let address = gateway(server.propagator(named("b3")), client.propagator(named("b3")), &[]).await;
+            let sent = outgoing(address, &format!("b3: {TRACE}-{SPAN}\r\n")).await;
+            assert!(sent.starts_with(&format!("b3: {TRACE}-")), "{sent}");
+            assert!(sent.ends_with(&format!("-{flag}\r\n")), "{sent}");
         }
     }
 
@@ -261,10 +279,13 @@ mod b3 {
 
 #[cfg(feature = "xray")]
 mod xray {
+    use opentelemetry::propagation::TextMapCompositePropagator;
     use opentelemetry_aws::trace::XrayPropagator;
 
     use super::*;
 
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
     const IDS: &str = "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331";
 
     #[tokio::test]
@@ -292,13 +313,18 @@ mod xray {
             let telemetry = Telemetry::new();
             let server = telemetry.server();
             let server = if stock {
-                server.propagator(XrayPropagator::new())
+                server.propagator(TextMapCompositePropagator::new(vec![
+                    Box::new(propagation::Baggage::new()),
+                    Box::new(XrayPropagator::new()),
+                ]))
             } else {
-                server.propagator(named("xray"))
+                server.propagator(named("baggage,xray"))
             };
             let address = gateway(server, ClientLayer::new(), &[]).await;
-            let came = "x-amzn-trace-id: Root=1-0af76519-16cd43dd8448eb211c80319c\r\n";
-            assert!(outgoing(address, came).await.ends_with("-01\r\n"), "{stock}");
+            let came = "x-amzn-trace-id: Root=1-0af76519-16cd43dd8448eb211c80319c\r\nbaggage: a=1;p=2\r\n";
+            let sent = outgoing(address, came).await;
+            let parent = sent.strip_prefix("baggage: a=1;p=2\r\ntraceparent: 00-");
+            assert!(parent.is_some_and(|parent| parent.ends_with("-01\r\n")), "{stock}: {sent}");
             assert_ne!(telemetry.span().await.span_context.trace_id().to_string(), TRACE, "{stock}");
         }
     }

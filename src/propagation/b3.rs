@@ -271,6 +271,9 @@ mod tests {
         let cx = TraceContext::new().extract_with_context(&Context::new(), &w3c);
         let same = B3::single().extract_with_context(&cx, &single("-1"));
         assert_eq!(written(&TraceContext::new(), &same), w3c);
+        let unsampled = B3::single().extract_with_context(&cx, &single("-0"));
+        let parent = format!("00-{TRACE}-{SPAN}-00");
+        assert_eq!(written(&TraceContext::new(), &unsampled), carrier(&[("traceparent", &parent)]));
         let other = carrier(&[("b3", &format!("{TRACE}-05e3ac9a4f6e3b90-1"))]);
         let other = B3::single().extract_with_context(&cx, &other);
         let parent = format!("00-{TRACE}-05e3ac9a4f6e3b90-01");

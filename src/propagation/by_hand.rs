@@ -235,6 +235,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_value_is_not_written() {
+        let mut carrier = std::collections::HashMap::new();
+        let mut filled = Filled(&mut carrier);
+        filled.set("tracestate", String::new());
+        filled.set("b3", "0".to_owned());
+        assert_eq!(carrier, std::collections::HashMap::from([("b3".to_owned(), "0".to_owned())]));
+    }
+
+    #[test]
     fn a_carrier_that_panics_tells_and_takes_nothing() {
         struct Panics;
         impl Extractor for Panics {

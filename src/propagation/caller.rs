@@ -15,7 +15,7 @@ pub(super) fn checked(cx: &Context, read: Context) -> Context {
     if !caller.is_valid() && read.has_active_span() {
         return with_baggage_of(cx, &read);
     }
-    let random = caller.trace_flags() & RANDOM == RANDOM;
+    let random = caller.is_remote() && caller.trace_flags() & RANDOM == RANDOM;
     if !random || Received::of(&read, caller.trace_id()).is_some() {
         return read;
     }

@@ -187,6 +187,7 @@ mod tests {
         let cx = GrpcTraceBin::new().extract_with_context(&Context::new(), &carrier);
         let mut sent = HashMap::new();
         TraceContext::new().inject_context(&cx, &mut sent);
+        assert_eq!(cx.has_active_span(), !sent.is_empty());
         sent.remove("traceparent")
     }
 

@@ -104,21 +104,20 @@ impl Propagation {
         contain("a propagator", || self.with(strip));
     }
 
-    /// Runs with the propagator that somebody has set, or with nothing: then W3C's are used. So they are for
-    /// [`Propagators`] in their default.
+    /// Runs with the propagator that somebody has set, or with nothing: then W3C's are used.
     fn with<T>(&self, mut run: impl FnMut(Option<&dyn TextMapPropagator>) -> T) -> T {
-        let is_default =
-            |propagator: &dyn TextMapPropagator| propagator.fields().next().map(Propagators::are_default);
         match self {
-            Self::Given(propagator) => {
-                let foreign = is_default(propagator.as_ref()) != Some(true);
-                run(foreign.then_some(propagator.as_ref()))
-            }
+            Self::Given(propagator) => run(foreign(propagator.as_ref())),
             // OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
             Self::Global => global::get_text_map_propagator(|propagator| {
-                let foreign = is_default(propagator) == Some(false);
-                run(foreign.then_some(propagator))
+                run(propagator.fields().next().is_some().then_some(propagator).and_then(foreign))
             }),
         }
     }
+}
+
+/// Nothing for [`Propagators`] in their default, which are W3C's too.
+fn foreign(propagator: &dyn TextMapPropagator) -> Option<&dyn TextMapPropagator> {
+    let default = propagator.fields().next().is_some_and(Propagators::are_default);
+    (!default).then_some(propagator)
 }

@@ -89,6 +89,10 @@ mod tests {
         let bucket = Bucket::new(0.1, 1);
         let at = |seconds| drain(&bucket, Duration::from_secs(seconds));
         assert_eq!([at(0), at(9), at(10), at(15), at(20), at(1_000)], [1, 0, 1, 0, 1, 1]);
+        // A third of a second is a nanosecond's third more than that.
+        let bucket = Bucket::new(3.0, 1);
+        let at = |nanos| drain(&bucket, Duration::from_nanos(nanos));
+        assert_eq!([at(0), at(333_333_333), at(333_333_334)], [1, 0, 1]);
     }
 
     #[test]

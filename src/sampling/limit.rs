@@ -40,8 +40,8 @@ impl LimitSampler {
     /// Takes at most so many traces a second, which may be a fraction: 0.1 is one in ten seconds. None if
     /// it is 0, less or not a number.
     pub fn new(per_second: f64) -> Self {
-        // What comes in a second, and one at least. Numbers too large become the largest.
-        let burst = per_second.ceil().max(1.0) as u32;
+        // What comes in a second. Numbers that are too large become the largest.
+        let burst = per_second.ceil() as u32;
         let bucket = Arc::new(Bucket::new(per_second, burst));
         Self { bucket, per_second, begun: Instant::now(), of: Sampler::AlwaysOn.into() }
     }
