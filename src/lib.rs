@@ -50,6 +50,7 @@
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
 //! | `ws` | no | records the life of axum's WebSockets: [`websocket`] |
+//! | `tracing` | no | trace and span ids on the lines of `tracing`, and those lines as OpenTelemetry's logs: [`log`] |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -69,6 +70,8 @@ mod guest;
 mod headers;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
+#[cfg(feature = "tracing")]
+pub mod log;
 mod metrics;
 pub mod propagation;
 mod recognise;

@@ -13,6 +13,8 @@
 mod environment;
 mod error;
 mod guard;
+#[cfg(feature = "tracing")]
+mod logs;
 mod parts;
 mod setters;
 
