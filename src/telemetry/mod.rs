@@ -16,6 +16,7 @@ mod guard;
 #[cfg(feature = "tracing")]
 mod logs;
 mod parts;
+mod runtime;
 mod setters;
 
 use std::fmt;
@@ -32,6 +33,7 @@ use environment::Environment;
 pub use error::Error;
 pub use guard::Guard;
 pub use parts::Parts;
+pub use runtime::{PollsFuture, PollsLayer, PollsService, RuntimeMetrics, RuntimeMetricsGuard};
 
 use crate::propagation::{Baggage, TraceContext};
 
@@ -48,6 +50,7 @@ pub struct Telemetry {
     tracers: Customise<TracerProviderBuilder>,
     meters: Customise<MeterProviderBuilder>,
     loggers: Customise<LoggerProviderBuilder>,
+    runtime: Option<RuntimeMetrics>,
 }
 
 impl Telemetry {
@@ -77,9 +80,11 @@ impl Telemetry {
         let tracers = SdkTracerProvider::builder().with_resource(resource.clone()).with_sampler(sampler);
         let meters = SdkMeterProvider::builder().with_resource(resource.clone());
         let loggers = SdkLoggerProvider::builder().with_resource(resource.clone());
+        let meter_provider = customised(meters, self.meters).build();
         Ok(Parts {
             tracer_provider: customised(tracers, self.tracers).build(),
-            meter_provider: customised(meters, self.meters).build(),
+            runtime: self.runtime.map(|runtime| runtime.observe(&meter_provider)),
+            meter_provider,
             logger_provider: customised(loggers, self.loggers).build(),
             propagator: self.propagator.unwrap_or_else(w3c),
             resource,
@@ -95,6 +100,7 @@ impl Telemetry {
             tracers: Vec::new(),
             meters: Vec::new(),
             loggers: Vec::new(),
+            runtime: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use opentelemetry_sdk::logs::SdkLoggerProvider;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use super::Guard;
+use super::{Guard, RuntimeMetricsGuard};
 
 /// What [`Telemetry::build`](super::Telemetry::build) has built: providers for whoever wants to hand them
 /// out themselves.
@@ -22,6 +22,7 @@ pub struct Parts {
     pub(super) logger_provider: SdkLoggerProvider,
     pub(super) propagator: Arc<dyn TextMapPropagator + Send + Sync>,
     pub(super) resource: Resource,
+    pub(super) runtime: Option<RuntimeMetricsGuard>,
 }
 
 impl Parts {
