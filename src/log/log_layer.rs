@@ -1,6 +1,5 @@
 use std::fmt;
 
-use opentelemetry::Context;
 use opentelemetry::logs::{Logger, LoggerProvider};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use tracing::field::{Field, Visit};
@@ -48,9 +47,9 @@ where
     L: Logger + Send + Sync + 'static,
 {
     fn on_event(&self, event: &Event<'_>, cx: layer::Context<'_, S>) {
-        // In this order: OpenTelemetry's own lines may come while it changes the current context, and
-        // to look at that is a panic then.
-        if !is_of_an_exporter(event) && !Context::is_current_telemetry_suppressed() {
+        // OpenTelemetry's own lines may come while it changes the current context. The SDK looks at that, which
+        // would be a panic then.
+        if !is_of_an_exporter(event) {
             self.bridge.on_event(event, cx);
         }
     }
