@@ -50,6 +50,9 @@
 //! | `reqwest-middleware` | no | [`ClientLayer`] and [`AttemptsLayer`] as middlewares; with `reqwest` |
 //! | `tonic` | no | recognises tonic's `Status` and its channel's errors; brings `hyper-util` |
 //! | `ws` | no | records the life of axum's WebSockets: [`websocket`] |
+//! | `telemetry` | no | [`sampling`] by route and by rate |
+//! | `b3` | no | [`propagation::B3`], Zipkin's context headers |
+//! | `xray` | no | [`propagation::XRay`], those of AWS |
 //! | `tracing` | no | trace and span ids on the lines of `tracing`, and those lines as OpenTelemetry's logs: [`log`] |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
@@ -80,6 +83,8 @@ mod request_body;
 pub mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
+#[cfg(feature = "telemetry")]
+pub mod sampling;
 pub mod semconv;
 pub mod server;
 mod signals;

@@ -15,12 +15,21 @@ pub struct Error {
 pub(crate) enum Kind {
     Configuration,
     Export,
+    System,
     Timeout,
 }
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(Kind::Configuration, message)
+    }
+
+    pub(crate) fn no_thread(error: impl fmt::Display) -> Self {
+        Self::new(Kind::System, format!("no thread for telemetry: {error}"))
     }
 
     /// Whether a variable or a setter has a value that nothing can be made of.
@@ -31,6 +40,11 @@ impl Error {
     /// Whether something could not be exported.
     pub fn is_export(&self) -> bool {
         self.kind == Kind::Export
+    }
+
+    /// Whether the system has refused a thread.
+    pub fn is_system(&self) -> bool {
+        self.kind == Kind::System
     }
 
     /// Whether there was no time to export what was left.

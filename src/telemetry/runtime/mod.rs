@@ -63,6 +63,11 @@ impl RuntimeMetrics {
         Self { handle: Some(handle), ..self }
     }
 
+    /// How often somebody who looks wants to see it.
+    pub(super) fn live_interval(&self) -> Duration {
+        self.interval.unwrap_or(Duration::from_secs(1)).max(Sampler::LEAST)
+    }
+
     /// Makes the instruments. They are silent once the guard is gone.
     pub fn observe(self, provider: &dyn MeterProvider) -> RuntimeMetricsGuard {
         let handle = self.handle.or_else(|| Handle::try_current().ok());
@@ -102,8 +107,9 @@ impl fmt::Debug for RuntimeMetricsGuard {
 impl Telemetry {
     /// Measures what the process and tokio's runtime use: see [`RuntimeMetrics`]. Default: off.
     ///
-    /// `None` takes a reading with each collection. The console is written to each second then, all others by
-    /// their reader's interval (`OTEL_METRIC_EXPORT_INTERVAL`, or a minute).
+    /// A reading is taken when metrics are exported, but no more often than this; `None` is with each export. For
+    /// somebody who looks, metrics are written to the console in this interval, or each second, unless
+    /// [`metric_interval`](Self::metric_interval) or `OTEL_METRIC_EXPORT_INTERVAL` says otherwise.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), otelhttp::telemetry::Error> {
@@ -114,8 +120,7 @@ impl Telemetry {
     /// # }
     /// ```
     pub fn runtime_metrics(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        let metrics = self.runtime.take().unwrap_or_default();
-        self.runtime = Some(RuntimeMetrics { interval: interval.into(), ..metrics });
+        self.metrics.runtime = Some(RuntimeMetrics { interval: interval.into(), handle: None });
         self
     }
 }

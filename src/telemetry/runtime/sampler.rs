@@ -44,7 +44,7 @@ struct State {
 
 impl Sampler {
     /// CPU time is counted in hundredths of a second: of less than a tenth, a share says nothing.
-    const LEAST: Duration = Duration::from_millis(100);
+    pub(super) const LEAST: Duration = Duration::from_millis(100);
 
     pub(super) fn new(interval: Option<Duration>, handle: Option<Handle>) -> Self {
         let state = contain("reading the process", || State::new(handle));
