@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get as on_get;
 use common::{PATIENCE, get, serve_axum, texts};
+use futures_util::FutureExt;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{
     AggregatedMetrics, Metric, MetricData, ResourceMetrics, ScopeMetrics,
@@ -22,6 +23,7 @@ use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMete
 use otelhttp::Telemetry;
 use otelhttp::telemetry::{PollsLayer, RuntimeMetrics};
 use tokio::runtime::{Builder, Runtime};
+use tower::{Layer, Service};
 
 /// A meter provider that exports when it is told to, and what came.
 struct Meters {
@@ -520,4 +522,15 @@ async fn a_poll_that_keeps_its_worker_is_slow() {
 async fn a_poll_is_as_slow_as_the_threshold_says() {
     let [(fast, slow), (_, slow_time)] = polls(PollsLayer::new().threshold(Duration::from_secs(3_600))).await;
     assert_eq!((fast, slow, slow_time), (4.0, 0.0, 0.0));
+}
+
+#[tokio::test]
+async fn counting_the_polls_of_a_request_costs_one_allocation() {
+    let meters = Meters::new();
+    let layer = PollsLayer::new().meter_provider(meters.provider.clone());
+    let mut service = layer.layer(tower::service_fn(|()| async { Ok::<_, std::convert::Infallible>(()) }));
+    let mut call = || service.call(()).now_or_never().unwrap().unwrap();
+    // The first makes the instruments.
+    call();
+    assert_eq!(allocation_counter::measure(call).count_total, 1);
 }

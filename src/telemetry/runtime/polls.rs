@@ -31,8 +31,8 @@ use crate::signals::{GivenMeter, Meters};
 ///     .layer(ServerLayer::new());
 /// ```
 ///
-/// It is tokio-metrics' `TaskMonitor` around the future of the service, and costs each request two allocations,
-/// and each poll some readings of the clock.
+/// It is tokio-metrics' `TaskMonitor` around the future of the service, and costs each request an allocation, and
+/// each poll two readings of the clock.
 #[derive(Clone)]
 pub struct PollsLayer {
     monitor: TaskMonitor,
