@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
-use opentelemetry::propagation::{Extractor, Injector, TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 
 use super::environment::Environment;
-use crate::propagation::{Baggage, TraceContext};
+use crate::propagation;
 
 /// A propagator in more than one place.
 #[derive(Clone, Debug)]
@@ -19,11 +19,9 @@ impl Propagator {
     }
 }
 
-/// Those that the variables name.
-pub(super) fn of(_environment: &Environment) -> Propagator {
-    let both: Vec<Box<dyn TextMapPropagator + Send + Sync>> =
-        vec![Box::new(TraceContext::new()), Box::new(Baggage::new())];
-    Propagator::new(TextMapCompositePropagator::new(both))
+/// Those that `OTEL_PROPAGATORS` names.
+pub(super) fn of(environment: &Environment) -> Propagator {
+    Propagator::new(propagation::from_vars(|name| environment.value(name)))
 }
 
 impl TextMapPropagator for Propagator {

@@ -9,6 +9,8 @@
 )]
 
 pub mod client;
+#[cfg(all(feature = "axum", feature = "telemetry"))]
+pub mod collector;
 pub mod tls;
 
 use std::collections::BTreeMap;

@@ -151,7 +151,7 @@ mod tests {
             KeyValue::new("float", 1e300),
             KeyValue::new("none", f64::NAN),
             KeyValue::new("list", Value::Array(Array::F64(vec![1.0, f64::INFINITY]))),
-            KeyValue::new("words", Value::Array(vec!["a".into(), "b,]".into()].into())),
+            KeyValue::new("words", Value::Array(Array::String(vec!["a".into(), "b,]".into()]))),
         ];
         let line = line(|object| {
             object.string("a \"key\"", "x");

@@ -53,7 +53,7 @@ impl<T: Clone + Send> Worker<T> {
         let _runtime = runtime.enter();
         let mut due = self.due();
         loop {
-            let asked = self.desk.take();
+            let asked = self.heard(self.desk.take());
             let left = due.saturating_duration_since(Instant::now());
             if asked.is_empty() && !self.desk.full() && !left.is_zero() {
                 std::thread::park_timeout(left);
@@ -71,14 +71,18 @@ impl<T: Clone + Send> Worker<T> {
         Instant::now() + self.batches.delay.max(Duration::from_millis(1))
     }
 
+    /// What needs an answer.
+    fn heard(&mut self, mut asked: Vec<Ask>) -> Vec<Ask> {
+        asked.retain(|ask| {
+            let Ask::Resource(resource) = ask else { return true };
+            self.sinks.iter_mut().for_each(|sink| sink.resource(resource));
+            false
+        });
+        asked
+    }
+
     /// Exports everything, and answers who asked for it. Whether it was the last time.
     fn answer(&mut self, asked: Vec<Ask>) -> bool {
-        let (resources, asked): (Vec<_>, Vec<_>) =
-            asked.into_iter().partition(|ask| matches!(ask, Ask::Resource(_)));
-        for resource in resources {
-            let Ask::Resource(resource) = resource else { continue };
-            self.sinks.iter_mut().for_each(|sink| sink.resource(&resource));
-        }
         let exported = self.export_all();
         let mut last = false;
         for ask in asked {

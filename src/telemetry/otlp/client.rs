@@ -1,5 +1,7 @@
 //! One attempt to send a message.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
@@ -31,6 +33,8 @@ pub(super) struct Client {
     endpoint: Endpoint,
     headers: HeaderMap,
     secrets: Secrets,
+    /// Whether it has ever answered.
+    answered: AtomicBool,
 }
 
 /// What is exported, as it is sent.
@@ -66,7 +70,7 @@ impl Client {
         builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
         let client = builder.http2_only(protocol == Protocol::Grpc).build(connector);
         let secrets = Secrets::new(&headers);
-        Ok(Self { client, protocol, endpoint, headers, secrets })
+        Ok(Self { client, protocol, endpoint, headers, secrets, answered: AtomicBool::new(false) })
     }
 
     /// Sends the message once.
@@ -76,8 +80,11 @@ impl Client {
             Protocol::Http => self.post(message),
         };
         match self.client.request(request).await {
-            Ok(response) => self.answer(response).await,
-            Err(error) => Answer::Again(trouble::why(&error), None),
+            Ok(response) => {
+                self.answered.store(true, Ordering::Relaxed);
+                self.answer(response).await
+            }
+            Err(error) => Answer::Again(trouble::why(&error, self.answered.load(Ordering::Relaxed)), None),
         }
     }
 

@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderValue};
 const LONGEST: usize = 200;
 /// Shorter words are no secrets, and stand in many texts.
 const SHORTEST: usize = 4;
+/// What stands before a secret.
+const SCHEMES: [&str; 2] = ["Bearer", "Basic"];
 
 /// The values of the headers that are sent, word by word.
 #[derive(Default)]
@@ -15,7 +17,8 @@ impl Secrets {
     pub(super) fn new(headers: &HeaderMap) -> Self {
         let values = headers.values().filter_map(|value: &HeaderValue| value.to_str().ok());
         let words = values.flat_map(|value| value.split([' ', ',', ';', '=', ':', '"']));
-        let mut secrets: Vec<_> = words.filter(|word| word.len() >= SHORTEST).map(str::to_owned).collect();
+        let secret = |word: &&str| word.len() >= SHORTEST && !SCHEMES.contains(word);
+        let mut secrets: Vec<_> = words.filter(secret).map(str::to_owned).collect();
         // The longest first, in case that one is a part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)

@@ -31,9 +31,9 @@ fn of_mounts(mounts: &str) -> Option<String> {
             return None;
         }
         // A pod's folder (`sandboxes`) is that of no container.
-        let mut folders = root.split('/').skip_while(|folder| !folder.ends_with("containers"));
-        folders.next()?;
-        folders.next().filter(|folder| is_id(folder)).map(str::to_owned)
+        let mut folders = root.split('/').zip(root.split('/').skip(1));
+        let id = folders.find(|(above, folder)| above.ends_with("containers") && is_id(folder));
+        id.map(|(_, id)| id.to_owned())
     })
 }
 
