@@ -23,9 +23,9 @@ pub(super) struct ProcessSample {
 pub(super) enum CpuTime {
     /// "A process SHOULD be characterized either by data points with no mode labels, or only data points
     /// with mode labels."
-    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "Linux tells the modes"))]
+    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "Linux tells the modes"))]
     Total(Duration),
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "sysinfo tells the sum"))]
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "sysinfo tells the sum"))]
     ByMode { user: Duration, system: Duration },
 }
 
