@@ -22,6 +22,9 @@ use tracing_subscriber::layer::{Context, Filter};
 /// # let _ = subscriber;
 /// ```
 ///
+/// What names the request's span as its parent (`parent: &span`) begins a trace of its own, since the bridge does
+/// not know that span. Spans have the current one for their parent unless told otherwise.
+///
 /// It goes together with others: `BridgeFilter.and(LevelFilter::INFO)`, with
 /// [`FilterExt`](tracing_subscriber::filter::FilterExt).
 #[derive(Clone, Copy, Debug, Default)]

@@ -48,14 +48,16 @@ impl TraceIds {
         if event.metadata().target().starts_with("opentelemetry") {
             return None;
         }
-        Context::map_current(|cx| {
-            let span = cx.span();
-            let ids = span.span_context();
-            ids.is_valid().then(|| Self {
-                trace_id: ids.trace_id(),
-                span_id: ids.span_id(),
-                trace_flags: ids.trace_flags(),
-            })
+        Context::map_current(Self::in_context)
+    }
+
+    pub(super) fn in_context(cx: &Context) -> Option<Self> {
+        let span = cx.span();
+        let ids = span.span_context();
+        ids.is_valid().then(|| Self {
+            trace_id: ids.trace_id(),
+            span_id: ids.span_id(),
+            trace_flags: ids.trace_flags(),
         })
     }
 

@@ -70,7 +70,66 @@ fn text(from: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use opentelemetry::Context;
+    use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
+
+    fn ids() -> TraceIds {
+        let (trace_id, span_id) = (TraceId::from(0xa), SpanId::from(0xb));
+        let span = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, Default::default());
+        let cx = Context::new().with_remote_span_context(span);
+        TraceIds::in_context(&cx).unwrap()
+    }
+
+    const SPLICED: &str =
+        r#""trace_id":"0000000000000000000000000000000a","span_id":"000000000000000b","trace_flags":"01""#;
+
+    #[test]
+    fn ids_are_put_before_the_members_of_an_object_and_of_nothing_else() {
+        for (line, expected) in [
+            ("{\"a\":1}\n", format!("{{{SPLICED},\"a\":1}}\n")),
+            ("{}\n", format!("{{{SPLICED}}}\n")),
+            ("[1]\n", "[1]\n".to_owned()),
+            ("", String::new()),
+        ] {
+            assert_eq!(splice(line.to_owned(), &ids(), true), expected);
+            assert_eq!(splice(line.to_owned(), &ids(), false), expected);
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![any::<String>().prop_map(Value::from), any::<i64>().prop_map(Value::from)];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let objects = prop::collection::btree_map(name(), inner.clone(), 0..4);
+            let objects = objects.prop_map(|members| Value::Object(members.into_iter().collect()));
+            prop_oneof![prop::collection::vec(inner, 0..4).prop_map(Value::Array), objects]
+        })
+    }
+
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![prop::sample::select(&NAMES[..]).prop_map(str::to_owned), any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_logged_is_there_beside_the_ids(
+            members in prop::collection::btree_map(name(), value(), 0..6),
+        ) {
+            let line = serde_json::to_string(&members).unwrap();
+            let spliced: BTreeMap<String, Value> =
+                serde_json::from_str(&splice(line, &ids(), true)).unwrap();
+            let mut expected: BTreeMap<String, Value> = serde_json::from_str(&format!("{{{SPLICED}}}")).unwrap();
+            expected.extend(members.into_iter().map(|(name, value)| {
+                (if NAMES.contains(&&*name) { format!("fields.{name}") } else { name }, value)
+            }));
+            prop_assert_eq!(spliced, expected);
+        }
+    }
 
     fn renamed(members: &str) -> String {
         rename(members).into_owned()

@@ -25,6 +25,7 @@
 //! | in a task that was spawned without it | none; `in_current_span()` is enough only where the span is one of `tracing-opentelemetry` |
 //! | in a request whose trace is not sampled | those that go on to the next service, with `trace_flags=00`: the lines of a request belong together, though no backend has its trace |
 //! | where nothing is traced, but the caller sent a context | the caller's |
+//! | in a destructor, when a request is cancelled and its future is dropped | none |
 //! | outside of requests | none |
 //!
 //! # As OpenTelemetry's logs
@@ -40,6 +41,9 @@
 //! let subscriber = tracing_subscriber::registry().with(LogLayer::new(&provider));
 //! # let _ = subscriber;
 //! ```
+//!
+//! Where [`Telemetry`](crate::Telemetry) sets the provider up, its parts have that
+//! [layer](crate::telemetry::Parts::log_layer).
 //!
 //! # A span of `tracing` for each request
 //!
