@@ -84,8 +84,8 @@ impl Guard {
 
     /// Does it side by side, on threads of their own, since not all of the SDK's waiting has an end.
     fn all(&self, jobs: Vec<(&'static str, Job)>) -> Result<(), Error> {
-        let within = self.parts.shutdown_timeout;
-        let deadline = Instant::now().checked_add(within.saturating_add(GRACE));
+        let (within, begun_at) = (self.parts.shutdown_timeout, Instant::now());
+        let deadline = begun_at.checked_add(within.saturating_add(GRACE));
         let mut errors = Vec::new();
         let waiting: Vec<_> = jobs.into_iter().map(|(what, job)| (what, begun(job))).collect();
         for (what, answer) in waiting {
@@ -94,7 +94,8 @@ impl Guard {
             let done = answer.recv_timeout(left).unwrap_or(Err(OTelSdkError::Timeout(within)));
             errors.extend(done.err().map(|error| (what, error)));
         }
-        as_one(&errors)
+        // The SDK tells of its processors' errors in words alone.
+        as_one(&errors, begun_at.elapsed() >= within)
     }
 }
 
@@ -109,13 +110,13 @@ fn begun(job: Job) -> mpsc::Receiver<OTelSdkResult> {
     answered
 }
 
-fn as_one(errors: &[(&'static str, OTelSdkError)]) -> Result<(), Error> {
+fn as_one(errors: &[(&'static str, OTelSdkError)], late: bool) -> Result<(), Error> {
     if errors.is_empty() {
         return Ok(());
     }
-    let timeout = errors.iter().any(|(_, error)| matches!(error, OTelSdkError::Timeout(_)));
+    let late = late || errors.iter().any(|(_, error)| matches!(error, OTelSdkError::Timeout(_)));
     let texts: Vec<_> = errors.iter().map(|(what, error)| format!("{what}: {error}")).collect();
-    let kind = if timeout { Kind::Timeout } else { Kind::Export };
+    let kind = if late { Kind::Timeout } else { Kind::Export };
     Err(Error::new(kind, format!("not everything was exported: {}", texts.join("; "))))
 }
 

@@ -41,11 +41,12 @@ pub(crate) struct Queue<T> {
 }
 
 /// Where the thread is asked for something.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Desk {
     /// A batch is full.
     full: AtomicBool,
-    questions: Mutex<Vec<Ask>>,
+    /// Nothing if nobody is there any more.
+    questions: Mutex<Option<Vec<Ask>>>,
     /// When everything must be over.
     end_by: Mutex<Option<Instant>>,
 }
@@ -63,7 +64,7 @@ impl<T: Clone + Send + 'static> Queue<T> {
         let Means { batches, variable, driver, reports } = means;
         let whither = sinks.iter().map(|sink| sink.whither());
         let ledger = Arc::new(Ledger::new(what, whither, &reports));
-        let desk = Arc::new(Desk::default());
+        let desk = Arc::new(Desk::new());
         let (sender, receiver) = mpsc::channel();
         let worker = Worker::new(receiver, sinks, batches, ledger.clone(), desk.clone(), variable, reports);
         let handle = driver.handle();
@@ -131,8 +132,11 @@ impl<T: Clone + Send + 'static> Queue<T> {
 }
 
 impl<T> Queue<T> {
+    /// Where nobody is there, the question is dropped, and with it whatever the answer would come through.
     fn ask(&self, ask: Ask) {
-        self.desk.questions().push(ask);
+        if let Some(questions) = &mut *self.desk.questions() {
+            questions.push(ask);
+        }
         self.worker.unpark();
     }
 }
@@ -152,6 +156,11 @@ impl<T> Debug for Queue<T> {
 }
 
 impl Desk {
+    fn new() -> Self {
+        let questions = Mutex::new(Some(Vec::new()));
+        Self { full: AtomicBool::new(false), questions, end_by: Mutex::default() }
+    }
+
     /// A batch is full, and nobody has said so yet.
     fn is_news(&self) -> bool {
         !self.full.load(Ordering::Relaxed) && !self.full.swap(true, Ordering::AcqRel)
@@ -162,14 +171,18 @@ impl Desk {
     }
 
     pub(super) fn take(&self) -> Vec<Ask> {
-        std::mem::take(&mut self.questions())
+        self.questions().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn close(&self) {
+        *self.questions() = None;
     }
 
     pub(super) fn end_by(&self) -> MutexGuard<'_, Option<Instant>> {
         self.end_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn questions(&self) -> MutexGuard<'_, Vec<Ask>> {
+    fn questions(&self) -> MutexGuard<'_, Option<Vec<Ask>>> {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -172,6 +172,13 @@ impl<T: Clone + Send> Worker<T> {
     }
 }
 
+impl<T> Drop for Worker<T> {
+    /// However the thread ends.
+    fn drop(&mut self) {
+        self.desk.close();
+    }
+}
+
 /// As many as there are exporters. Here, on this thread, and the last one gets the original.
 fn copies<T: Clone>(batch: Vec<T>, count: usize) -> Vec<Vec<T>> {
     let mut copies: Vec<_> = (1..count).map(|_| batch.clone()).collect();

@@ -9,12 +9,10 @@ use super::settings::{Protocol, first, variables};
 use crate::telemetry::Error;
 use crate::telemetry::environment::{Environment, Signal};
 
-/// A URL without credentials, and who said so.
-#[derive(Clone, PartialEq, Eq)]
+/// A URL without credentials.
 pub(crate) struct Endpoint {
     pub(crate) uri: Uri,
-    /// The variable, or nothing for the default.
-    pub(crate) variable: Option<String>,
+    protocol: Protocol,
 }
 
 impl Endpoint {
@@ -24,7 +22,7 @@ impl Endpoint {
         let Some((variable, value)) = environment.first([&own, &common]) else {
             let port = if protocol == Protocol::Grpc { 4317 } else { 4318 };
             let uri = format!("http://localhost:{port}{call}").parse().expect("it is a URL");
-            return Ok(Self { uri, variable: None });
+            return Ok(Self { uri, protocol });
         };
         let value = match protocol {
             Protocol::Grpc if !value.contains("://") => format!("{}://{value}", scheme(environment, signal)),
@@ -47,16 +45,17 @@ impl Endpoint {
             // the last slash.
             Protocol::Http => given.at(&format!("{}{call}", given.path.path().trim_end_matches('/'))),
         };
-        Ok(Self { uri, variable: Some(variable.to_owned()) })
+        Ok(Self { uri, protocol })
     }
 }
 
-/// For messages: a query may hold a key.
+/// For messages: a query may hold a key, and a method says nothing new.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.uri.scheme_str().unwrap_or_default();
         let authority = self.uri.authority().map_or("", Authority::as_str);
-        write!(f, "{scheme}://{authority}{}", self.uri.path())
+        let path = if self.protocol == Protocol::Grpc { "" } else { self.uri.path() };
+        write!(f, "{scheme}://{authority}{path}")
     }
 }
 
