@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use opentelemetry::global;
-use opentelemetry_sdk::metrics::data::ScopeMetrics;
+use opentelemetry_sdk::metrics::data::{ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use otelhttp::telemetry::PollsLayer;
 use tower::{Layer, ServiceExt};
@@ -27,7 +27,7 @@ async fn a_provider_that_is_set_late_is_found() {
         provider.force_flush().unwrap();
         let exports = exporter.get_finished_metrics().unwrap();
         let mut metrics =
-            exports.iter().flat_map(|export| export.scope_metrics()).flat_map(ScopeMetrics::metrics);
+            exports.iter().flat_map(ResourceMetrics::scope_metrics).flat_map(ScopeMetrics::metrics);
         if metrics.any(|metric| metric.name() == "otelhttp.server.poll.count") {
             return;
         }
