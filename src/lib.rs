@@ -79,6 +79,7 @@
 //! | `telemetry` | no | [`sampling`] by route and by rate |
 //! | `b3` | no | [`propagation::B3`], Zipkin's context headers |
 //! | `xray` | no | [`propagation::XRay`], those of AWS |
+//! | `tracing` | no | trace and span ids on the lines of `tracing`, and those lines as OpenTelemetry's logs: [`log`] |
 //!
 //! Without default features the crate depends on OpenTelemetry's API and on the traits of Tower and
 //! HTTP alone.
@@ -98,6 +99,8 @@ mod guest;
 mod headers;
 #[cfg(feature = "hyper-util")]
 mod hyper_util;
+#[cfg(feature = "tracing")]
+pub mod log;
 mod metrics;
 pub mod propagation;
 mod recognise;

@@ -61,11 +61,14 @@ mod driver;
 mod environment;
 mod error;
 mod guard;
+#[cfg(feature = "tracing")]
+mod logs;
 mod otlp;
 mod parts;
 mod propagators;
 mod report;
 mod resource;
+mod runtime;
 mod setters;
 mod signals;
 
@@ -83,6 +86,7 @@ pub use error::Error;
 pub use guard::Guard;
 pub use parts::Parts;
 use propagators::Propagator;
+pub use runtime::{PollsFuture, PollsLayer, PollsService, RuntimeMetrics, RuntimeMetricsGuard};
 use signals::{Choice, Logs, Metrics, Site, Traces};
 
 /// How long the end may take.
@@ -157,11 +161,13 @@ impl Telemetry {
         let driver = Driver::start()?;
         let site = Site { environment, driver, resource, choice, console, batch_delay: self.batch_delay };
         let (tracer_provider, spans) = traces.build(&site)?;
+        let runtime = metrics.runtime.clone();
         let meter_provider = metrics.build(&site)?;
         let (logger_provider, logs) = logs.build(&site)?;
         Ok(Parts {
             tracer_provider,
             measures: meter_provider.is_some(),
+            runtime: meter_provider.as_ref().zip(runtime).map(|(meters, runtime)| runtime.observe(meters)),
             meter_provider: meter_provider.unwrap_or_default(),
             logger_provider,
             propagator,

@@ -12,7 +12,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::driver::Driver;
 use super::propagators::Propagator;
-use super::{Delivery, Guard, SHUTDOWN_TIMEOUT};
+use super::{Delivery, Guard, RuntimeMetricsGuard, SHUTDOWN_TIMEOUT};
 
 /// What [`Telemetry::build`](super::Telemetry::build) has built: providers for whoever wants to hand them
 /// out themselves.
@@ -45,6 +45,7 @@ pub struct Parts {
     /// Nothing if telemetry is disabled.
     pub(super) driver: Option<Driver>,
     pub(super) shutdown_timeout: Duration,
+    pub(super) runtime: Option<RuntimeMetricsGuard>,
 }
 
 impl Parts {
@@ -65,6 +66,7 @@ impl Parts {
             logs: Delivery::nowhere("logs"),
             driver: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
+            runtime: None,
         }
     }
 

@@ -8,7 +8,7 @@ use opentelemetry_sdk::metrics::{MeterProviderBuilder, PeriodicReader, SdkMeterP
 use super::watched::Watched;
 use super::{Change, Site, changed};
 use crate::telemetry::environment::{Exporter, Signal};
-use crate::telemetry::{Error, console, otlp};
+use crate::telemetry::{Error, RuntimeMetrics, console, otlp};
 
 /// "The default interval is 60 seconds."
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -22,6 +22,7 @@ type Add = Box<dyn FnOnce(MeterProviderBuilder, Duration, &Site) -> MeterProvide
 #[derive(Default)]
 pub(in crate::telemetry) struct Metrics {
     pub(in crate::telemetry) interval: Option<Duration>,
+    pub(in crate::telemetry) runtime: Option<RuntimeMetrics>,
     pub(in crate::telemetry) exporters: Vec<Add>,
     pub(in crate::telemetry) changes: Vec<Change<MeterProviderBuilder>>,
 }
@@ -39,6 +40,8 @@ impl Metrics {
         let Site { environment, .. } = site;
         let chosen = self.interval.or_else(|| environment.metric_interval());
         let interval = chosen.unwrap_or(INTERVAL);
+        let live = self.runtime.as_ref().map(RuntimeMetrics::live_interval);
+        let console_interval = chosen.or(live).unwrap_or(CONSOLE_INTERVAL);
         let mut builder = SdkMeterProvider::builder().with_resource(site.resource.clone());
         let has_its_own = !self.exporters.is_empty() || !self.changes.is_empty();
         let mut measures = has_its_own;
@@ -52,7 +55,7 @@ impl Metrics {
                 }
                 Exporter::Console => {
                     let exporter = console::metrics(site.console);
-                    builder = read(builder, exporter, chosen.unwrap_or(CONSOLE_INTERVAL));
+                    builder = read(builder, exporter, console_interval);
                 }
             }
         }
