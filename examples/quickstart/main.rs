@@ -20,13 +20,12 @@
 
 mod database;
 mod site;
-mod telemetry;
-mod traces;
-mod tree;
 
 use std::error::Error;
 use std::net::Ipv4Addr;
 
+use otelhttp::Telemetry;
+use otelhttp::telemetry::{ConsoleFormat, Exporter, Signal};
 use tokio::net::TcpListener;
 
 use crate::database::Database;
@@ -36,19 +35,32 @@ use crate::site::Site;
 async fn main() -> Result<(), Box<dyn Error>> {
     let port = number("PORT", 8700)?;
     let fail_every = number("FAIL_EVERY", 5)?;
-    let telemetry = telemetry::start()?;
+    // To the terminal, unless a variable says otherwise.
+    let telemetry = Telemetry::from_env()
+        .service_name("quickstart")
+        .default_exporters([Signal::Traces], [Exporter::Console])
+        .default_exporters([Signal::Metrics, Signal::Logs], [])
+        .console_format(ConsoleFormat::Tree)
+        .install()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     let site = Site::new(address, Database::open(fail_every.into())?);
 
     println!("listening on http://{address}");
     println!("Open http://{address}/ and click, or: curl http://{address}/home");
-    println!("{}\n", telemetry.where_to_look);
+    println!("{}\n", where_to_look());
     let interrupted = async { tokio::signal::ctrl_c().await.expect("Ctrl-C can be waited for") };
     axum::serve(listener, site.router()).with_graceful_shutdown(interrupted).await?;
     // The last spans may still wait to be sent.
-    telemetry.provider.shutdown()?;
+    telemetry.shutdown()?;
     Ok(())
+}
+
+fn where_to_look() -> String {
+    match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
+        Ok(collector) => format!("The traces go to {collector}; the last ones when you press Ctrl-C."),
+        Err(_) => "Each trace is printed here when its last span has ended.".to_owned(),
+    }
 }
 
 fn number(variable: &str, default: u16) -> Result<u16, String> {
