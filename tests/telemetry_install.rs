@@ -17,13 +17,21 @@ async fn install_makes_layers_record() {
     let (collector, told) = (Collector::start(), Told::default());
     let given = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint()),
-        ("OTEL_PROPAGATORS", "baggage,tracecontext"),
+        ("OTEL_PROPAGATORS", "grpc-trace-bin"),
         ("OTEL_SERVICE_NAME", "shop"),
     ];
     // Before, as in a program whose router is built first.
     let (server, client) = (ServerLayer::new(), ClientLayer::new());
     let guard = Telemetry::from_vars(variables(&given)).on_warning(told.tell()).install().unwrap();
-    let address = serve_fn(server, async |_| Response::new(common::text("hello"))).await;
+    let hello = async |request: http::Request<_>| {
+        let headers = request.headers();
+        assert!(
+            headers.contains_key("grpc-trace-bin") && !headers.contains_key("traceparent"),
+            "{headers:?}"
+        );
+        Response::new(common::text("hello"))
+    };
+    let address = serve_fn(server, hello).await;
     let response = http1_client(&client).oneshot(request(format!("http://{address}/"))).await.unwrap();
     response.into_body().collect().await.unwrap();
     guard.flush().unwrap();
@@ -39,6 +47,7 @@ async fn install_makes_layers_record() {
     });
     guard.shutdown().unwrap();
     // The layers have a tracer that has ended: they go on without it.
+    let address = serve_fn(ServerLayer::new(), async |_| Response::new(common::text("hello"))).await;
     let response = http1_client(&client).oneshot(request(format!("http://{address}/"))).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
     assert_eq!(collector.received.spans(2).len(), 2);
