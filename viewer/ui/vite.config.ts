@@ -1,20 +1,20 @@
 import { defineConfig } from 'vitest/config';
 
-// Names without hashes: the assets are embedded into the binary one by one, and served with an ETag.
+// The output is committed and embedded into the binary. Names have a hash of what is in the file, so browsers may keep them for ever.
 export default defineConfig({
-  base: './',
+  base: '/',
   build: {
     outDir: '../assets',
     emptyOutDir: true,
-    target: 'es2023',
+    target: 'es2022',
     modulePreload: false,
     cssCodeSplit: false,
     assetsInlineLimit: 0,
     rolldownOptions: {
       output: {
-        entryFileNames: 'app.js',
-        chunkFileNames: '[name].js',
-        assetFileNames: (asset) => (asset.names.some((name) => name.endsWith('.css')) ? 'app.css' : '[name][extname]'),
+        entryFileNames: '[name]-[hash:8].js',
+        chunkFileNames: '[name]-[hash:8].js',
+        assetFileNames: '[name]-[hash:8][extname]',
       },
     },
   },

@@ -2,6 +2,7 @@
 
 import { decodeTrace } from '../trace/decode';
 import type { Trace } from '../trace/model';
+import type { Imported } from './types';
 
 export type Parameters = Readonly<Record<string, string | number | undefined>>;
 
@@ -33,6 +34,13 @@ export async function read<T>(url: string, init: RequestInit = {}): Promise<T> {
 export function post<T>(path: string, body?: BodyInit): Promise<T> {
   const headers = typeof body === 'string' ? { 'content-type': 'application/json' } : {};
   return read(address(path), { method: 'POST', headers, body: body ?? null });
+}
+
+/** Sends a file of traces to be taken in. What is in it shows by its name only where that must be said. */
+export function upload(file: File): Promise<Imported> {
+  const headers: Record<string, string> = { 'content-type': /\.(pb|bin|binpb)(\.gz)?$/.test(file.name) ? 'application/x-protobuf' : 'application/json' };
+  if (file.name.endsWith('.gz')) headers['content-encoding'] = 'gzip';
+  return read(address('/import'), { method: 'POST', headers, body: file });
 }
 
 export async function readTrace(id: string, signal?: AbortSignal): Promise<Trace> {
