@@ -7,6 +7,8 @@ export default defineConfig({
     outDir: '../assets',
     emptyOutDir: true,
     target: 'es2022',
+    // `light-dark()` and `color-mix()` are left as they are.
+    cssTarget: ['chrome123', 'firefox128', 'safari17.5'],
     modulePreload: false,
     cssCodeSplit: false,
     assetsInlineLimit: 0,

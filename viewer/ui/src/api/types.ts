@@ -219,6 +219,7 @@ export interface SeriesList {
   readonly name: string;
   readonly unit: string;
   readonly type: Instrument['type'];
+  readonly temporality: Instrument['temporality'];
   readonly monotonic: boolean;
   readonly truncated: boolean;
   readonly series: readonly MetricSeries[];

@@ -71,9 +71,11 @@ export function followLinks(): void {
   addEventListener('hashchange', () => (here.value = current()));
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    const link = event.target instanceof Element ? event.target.closest('a') : null;
-    if (!link || link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return;
+    const link = event.target instanceof Element ? event.target.closest('a[href]') : null;
+    if (!link || link.hasAttribute('target') || link.hasAttribute('download')) return;
+    const url = new URL(link.getAttribute('href') ?? '', location.href);
+    if (url.origin !== location.origin) return;
     event.preventDefault();
-    go(link.href);
+    go(url.href);
   });
 }

@@ -1,6 +1,6 @@
 /** Answers of the server as state of a component. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, read } from '../api/client';
 import { revision } from './live';
 
@@ -27,6 +27,13 @@ interface State<T> {
 /** Asks for `url`, or for nothing while there is none. */
 export function useAnswer<T>(url: string | undefined, { live = false, load = fetched }: How<T> = {}): Answer<T> {
   const [state, setState] = useState<State<T>>({});
+  const follows = useRef(live);
+  const again = useRef<() => void>(undefined);
+  follows.current = live;
+  // Before the next effect: the first question is asked there.
+  useEffect(() => {
+    if (live) again.current?.();
+  }, [live]);
   useEffect(() => {
     if (url === undefined) return;
     const abort = new AbortController();
@@ -35,12 +42,16 @@ export function useAnswer<T>(url: string | undefined, { live = false, load = fet
       if (!abort.signal.aborted) setState(next);
     });
     ask();
-    const unwatch = live ? revision.watch(ask) : undefined;
+    again.current = ask;
+    const unwatch = revision.watch(() => {
+      if (follows.current) ask();
+    });
     return () => {
-      unwatch?.();
+      again.current = undefined;
+      unwatch();
       abort.abort();
     };
-  }, [url, live]);
+  }, [url]);
   return { data: state.data, error: state.error, pending: url !== undefined && state.url !== url };
 }
 

@@ -25,9 +25,16 @@ function apply(value: Theme): void {
   colours.value++;
 }
 
-/** A colour of the style sheet by the name of its variable, for a canvas. */
+const probe = document.createElement('span');
+
+/** A colour of the style sheet by the name of its variable, for a canvas, which knows no variables. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  if (!probe.isConnected) {
+    probe.hidden = true;
+    document.documentElement.append(probe);
+  }
+  probe.style.color = `var(--${name})`;
+  return getComputedStyle(probe).color;
 }
 
 // A browser may forbid storage.

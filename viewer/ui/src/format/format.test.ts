@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, compact, count, duration, percent, rate, significant } from './number';
+import { bytes, compact, count, duration, percent, rate, round, significant } from './number';
 import { ago, iso } from './time';
 
 const plain = (text: string): string => text.replaceAll('\u202f', ' ');
@@ -16,11 +16,12 @@ describe('numbers', () => {
   ])('%d ns is %s', (value, expected) => expect(plain(duration(value))).toBe(expected));
 
   it('tells sizes, counts, rates and shares with their units', () => {
-    expect(plain(bytes(41_234_567))).toBe('41.2 MB');
+    expect(plain(bytes(64 * 1024 * 1024))).toBe('64.0 MiB');
     expect(count(18_204)).toBe('18,204');
     expect(count(1_250_000)).toBe('1.25M');
     expect(compact(1200)).toBe('1.20k');
-    expect(plain(rate(0.5))).toBe('0.500 /s');
+    expect([0.5, 0.05, 0.001, 0].map((value) => plain(rate(value)))).toEqual(['0.500 /s', '3.00 /min', '3.60 /h', '0 /s']);
+    expect(['50.0\u202fms', '1.50\u202fs', '100\u202fms', '0', '1,000', '0.400 /s'].map(round)).toEqual(['50\u202fms', '1.5\u202fs', '100\u202fms', '0', '1,000', '0.4 /s']);
     expect(plain(percent(0.0031))).toBe('0.310 %');
   });
 });

@@ -38,7 +38,7 @@ function scaled(value: number, units: readonly Unit[]): Quantity {
 }
 
 const DURATIONS: readonly Unit[] = [[1, 'ns'], [1e3, 'µs'], [1e6, 'ms'], [1e9, 's'], [6e10, 'min'], [3.6e12, 'h'], [8.64e13, 'd']];
-const SIZES: readonly Unit[] = [[1, 'B'], [1e3, 'kB'], [1e6, 'MB'], [1e9, 'GB'], [1e12, 'TB']];
+const SIZES: readonly Unit[] = [[1, 'B'], [2 ** 10, 'KiB'], [2 ** 20, 'MiB'], [2 ** 30, 'GiB'], [2 ** 40, 'TiB']];
 const THOUSANDS: readonly Unit[] = [[1, ''], [1e3, 'k'], [1e6, 'M'], [1e9, 'G']];
 
 /** A duration in nanoseconds. */
@@ -67,13 +67,17 @@ export function compact(value: number): string {
   return `${number}${unit}`;
 }
 
-/** Events per second. */
-export function rateOf(perSecond: number): Quantity {
-  return { number: compact(perSecond), unit: '/s' };
+/** Events per second, told per minute or hour where they are rare. */
+export function rate(perSecond: number): string {
+  const [factor, unit] = RATES.find(([factor]) => perSecond * factor >= 0.1) ?? [1, '/s'];
+  return text({ number: compact(perSecond * factor), unit });
 }
 
-export function rate(perSecond: number): string {
-  return text(rateOf(perSecond));
+const RATES: readonly Unit[] = [[1, '/s'], [60, '/min'], [3600, '/h']];
+
+/** A round number, as axes have them: `50 ms` and not `50.0 ms`. */
+export function round(told: string): string {
+  return told.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');
 }
 
 /** A share between 0 and 1. */

@@ -58,7 +58,7 @@ function Beginning({ what, stats }: { readonly what: string; readonly stats: Sta
           send a test trace
         </button>
       </p>
-      {(stats.intake.http ?? stats.intake.grpc) !== null && (
+      {(stats.intake.http ?? stats.intake.grpc) != null && (
         <>
           <h2>From a program in any language</h2>
           <Snippet text={endpoint} />

@@ -23,7 +23,7 @@ export function Sparkline({ values, failed, label, wide = false }: SparklineProp
 }
 
 function at(value: number, most: number): string {
-  return (HEIGHT - 1 - (value / most) * (HEIGHT - 2)).toFixed(2);
+  return (HEIGHT - (value / most) * (HEIGHT - 1)).toFixed(2);
 }
 
 /** A gap where nothing is known. */
@@ -31,8 +31,8 @@ function line(values: readonly (number | null)[], most: number): string {
   let pen = 'M';
   let path = '';
   for (const [x, value] of values.entries()) {
-    if (value !== null) path += `${pen}${x} ${at(value, most)}`;
-    pen = value === null ? 'M' : 'L';
+    if (value != null) path += `${pen}${x} ${at(value, most)}`;
+    pen = value == null ? 'M' : 'L';
   }
   return path;
 }

@@ -5,7 +5,7 @@ import { go } from '../../app/address';
 import { hueOf } from '../../app/hue';
 import { colour } from '../../app/theme';
 import type { Points } from '../../api/types';
-import { count, duration } from '../../format/number';
+import { count, duration, round } from '../../format/number';
 import { clock } from '../../format/time';
 import { decades, moments } from '../../format/ticks';
 import { Canvas } from '../../parts/canvas';
@@ -92,7 +92,7 @@ function axes(context: CanvasRenderingContext2D, scales: Scales, { width, height
     const y = Math.round(scales.y(tick)) + 0.5;
     context.moveTo(LEFT, y);
     context.lineTo(width, y);
-    context.fillText(duration(tick).replace('.00', '').replace('.0', ''), LEFT - 6, y);
+    context.fillText(round(duration(tick)), LEFT - 6, y);
   }
   context.stroke();
   context.textAlign = 'center';

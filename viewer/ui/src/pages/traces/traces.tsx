@@ -2,17 +2,17 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { address } from '../../api/client';
-import type { Points, Stats } from '../../api/types';
+import type { Points, Stats, TraceList as Page, TraceSummary } from '../../api/types';
 import { change } from '../../app/address';
 import { type Answer, useAnswer } from '../../app/ask';
 import { useCell } from '../../app/cell';
 import { revision } from '../../app/live';
+import { type Paged, usePages } from '../../app/paging';
 import { scope } from '../../app/scope';
 import { count } from '../../format/number';
 import { Empty } from '../../parts/empty';
 import { Problem } from '../../parts/problem';
 import { TraceList } from './list';
-import { type Pages, usePages } from './paging';
 import { type Box, Scatter } from './scatter';
 import type { Window } from './scales';
 
@@ -27,7 +27,7 @@ export function TracesPage({ params, stats }: TracesProps) {
   const asked = scope(params);
   const order = params.get('order') ?? undefined;
   const [top, setTop] = useState(true);
-  const pages = usePages(address('/traces', { ...asked, order, limit: 200 }), top);
+  const pages = usePages<Page, TraceSummary>(address('/traces', { ...asked, order, limit: 200 }), top, ({ traces }) => traces);
   const points = useAnswer<Points>(address('/traces/points', asked), { live: true });
   const error = pages.error ?? points.error;
   return (
@@ -54,8 +54,8 @@ export function TracesPage({ params, stats }: TracesProps) {
           </select>
         </label>
       </div>
-      {pages.traces.length > 0 ? (
-        <TraceList traces={pages.traces} onEnd={pages.more} onTop={setTop} />
+      {pages.items.length > 0 ? (
+        <TraceList traces={pages.items} onEnd={pages.more} onTop={setTop} />
       ) : (
         pages.settled && !error && <Empty what="traces" stats={stats} params={params} some={(stats?.traces ?? 0) > 0} />
       )}
@@ -63,9 +63,9 @@ export function TracesPage({ params, stats }: TracesProps) {
   );
 }
 
-function countWords({ data }: Answer<Points>, { traces }: Pages): string {
+function countWords({ data }: Answer<Points>, { items }: Paged<TraceSummary>): string {
   if (!data) return '';
-  return `${count(data.matched)} ${data.matched === 1 ? 'trace' : 'traces'}${data.thinned && traces.length > 0 ? ', not all of them drawn' : ''}`;
+  return `${count(data.matched)} ${data.matched === 1 ? 'trace' : 'traces'}${data.thinned && items.length > 0 ? ', not all of them drawn' : ''}`;
 }
 
 /** What has come while the list is scrolled down, where it stands still. */

@@ -1,0 +1,134 @@
+/** Everything that is known of one span. */
+
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { change } from '../../app/address';
+import { count, duration } from '../../format/number';
+import { iso } from '../../format/time';
+import { AttributeTable } from '../../parts/attributes';
+import { Copy } from '../../parts/copy';
+import { Icon } from '../../parts/icon';
+import { Service } from '../../parts/service';
+import { type Analysis, type Row, serviceOf } from '../../trace/analysis';
+import { grouped } from '../../trace/meaning';
+import { moment } from '../../trace/model';
+import { Events, Links, Logs } from './happenings';
+
+export interface DrawerProps {
+  readonly row: Row;
+  readonly analysis: Analysis;
+  readonly onOpen: (row: Row | undefined) => void;
+}
+
+export function Drawer({ row, analysis, onOpen }: DrawerProps) {
+  const { span } = row;
+  const { trace } = analysis;
+  const box = useRef<HTMLElement>(null);
+  const close = (): void => {
+    change({ span: null });
+    document.querySelector<HTMLElement>('.rows')?.focus({ preventScroll: true });
+  };
+  // On a narrow screen it stands below the list.
+  useEffect(() => {
+    if (matchMedia('(max-width: 720px)').matches) box.current?.scrollIntoView({ block: 'start' });
+  }, []);
+  const scope = trace.scopes[span.scope];
+  const resource = trace.resources[span.resource];
+  const logs = trace.logs.filter((log) => log.span === span.id);
+  return (
+    <aside class="drawer" ref={box} aria-label={`Span ${span.name}`}>
+      <header>
+        <h2>
+          <Service name={serviceOf(trace, span)} /> {span.name || '(no name)'}
+        </h2>
+        <button class="quiet" aria-label="Close the span" title="close (Esc)" onClick={close}>
+          <Icon shape="close" />
+        </button>
+      </header>
+      {span.status === 'error' && (
+        <p class="failed status">
+          × failed{span.message !== '' && <>: <span class="long">{span.message}</span></>}
+        </p>
+      )}
+      <Facts row={row} analysis={analysis} onOpen={onOpen} />
+      {grouped(span.attributes).map(({ name, attributes }) => (
+        <Section key={name} title={name} open>
+          <AttributeTable attributes={attributes} />
+        </Section>
+      ))}
+      <Dropped number={span.droppedAttributes} what="attributes" />
+      {span.events.length > 0 && <Section title={`Events (${count(span.events.length)})`} open><Events events={span.events} row={row} /></Section>}
+      <Dropped number={span.droppedEvents} what="events" />
+      {logs.length > 0 && <Section title={`Logs (${count(logs.length)})`} open><Logs logs={logs} row={row} /></Section>}
+      <Links span={span} trace={trace} />
+      <Dropped number={span.droppedLinks} what="links" />
+      {resource && <Section title="Resource"><AttributeTable attributes={resource.attributes} /></Section>}
+      {scope && (
+        <Section title="Scope">
+          <AttributeTable attributes={[['name', scope.name], ['version', scope.version], ['schema', scope.schemaUrl], ...scope.attributes]} />
+        </Section>
+      )}
+      <Section title="Raw JSON">
+        <Copy what="the span as JSON" text={() => raw(row)}>copy</Copy>
+        <pre class="raw">{raw(row)}</pre>
+      </Section>
+    </aside>
+  );
+}
+
+function raw({ span }: Row): string {
+  return JSON.stringify(span, null, 2);
+}
+
+interface SectionProps {
+  readonly title: string;
+  readonly open?: boolean;
+  readonly children: ComponentChildren;
+}
+
+function Section({ title, open = false, children }: SectionProps) {
+  return (
+    <details open={open}>
+      <summary>
+        <h3>{title}</h3>
+      </summary>
+      {children}
+    </details>
+  );
+}
+
+function Dropped({ number, what }: { readonly number: number; readonly what: string }) {
+  return number > 0 ? <p class="note">{count(number)} {what} were dropped before the span was sent.</p> : null;
+}
+
+function Facts({ row, analysis, onOpen }: DrawerProps) {
+  const { span, parent, pair, outlives, offset } = row;
+  const begun = iso(moment(analysis.trace, span.start));
+  return (
+    <dl class="span-facts">
+      <Fact name="duration"><strong>{duration(row.end - row.start)}</strong>{span.end === null ? ', running' : ''}</Fact>
+      <Fact name="self">{duration(row.self)}</Fact>
+      <Fact name="start">
+        <span title={begun}>{duration(row.start - analysis.start)} after the trace</span> <Copy what="the start" text={() => begun} />
+      </Fact>
+      <Fact name="kind">{span.kind}{span.remote === true ? ', its parent is in another process' : ''}</Fact>
+      {pair && <Fact name="network">{duration(pair.request)} there, {duration(pair.response)} back</Fact>}
+      {outlives > 0 && <Fact name="outlives">its parent by {duration(outlives)}</Fact>}
+      {offset !== 0 && <Fact name="clock">moved by {duration(offset)}</Fact>}
+      <Fact name="parent">
+        {parent ? <button class="link" onClick={() => onOpen(parent)}>{parent.span.name || '(no name)'}</button> : span.parent ? <>{span.parent}, which has not come</> : 'none'}
+      </Fact>
+      {span.state !== '' && <Fact name="tracestate">{span.state}</Fact>}
+      <Fact name="span id"><code>{span.id}</code> <Copy what="the span’s id" text={() => span.id} /></Fact>
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="number long">{children}</dd>
+    </div>
+  );
+}
