@@ -5,18 +5,21 @@ import { address as apiAddress } from '../api/client';
 import type { Stats } from '../api/types';
 import { LivePage } from '../pages/live/live';
 import { LogsPage } from '../pages/logs/logs';
-import { MapPage } from '../pages/map/map';
 import { MetricsPage } from '../pages/metrics/metrics';
 import { OperationsPage } from '../pages/operations/operations';
 import { ComparePage } from '../pages/trace/compare';
+import { nextMatch } from '../pages/trace/find';
 import { OpenPage, TracePage } from '../pages/trace/trace';
 import { TracesPage } from '../pages/traces/traces';
 import { type Address, change, go, to, useAddress } from './address';
 import { useAnswer } from './ask';
 import { Frame } from './frame';
 import { assignHues } from './hue';
+import { lazy } from './lazy';
 import { Search } from './search';
-import { nextMatch } from '../pages/trace/find';
+
+/** Its layout is a third of all the code. */
+const MapPage = lazy(() => import('../pages/map/map').then((module) => module.MapPage));
 
 export function App() {
   const address = useAddress();

@@ -7,6 +7,7 @@ import type { Stats } from '../api/types';
 import { Icon } from '../parts/icon';
 import { type Address, change, PAGES, type Page, to } from './address';
 import { useCell } from './cell';
+import { dropProblem } from './drop';
 import { Help, helpOpen } from './help';
 import { connected, held, revision } from './live';
 import { LASTS, lastOf, rangeWords } from './scope';
@@ -55,6 +56,7 @@ export function Frame({ address, stats, search, children }: FrameProps) {
         <StoreMenu stats={stats} />
       </header>
       <Disconnected />
+      <NotTaken />
       <main id="page" tabIndex={-1}>
         {children}
       </main>
@@ -150,6 +152,19 @@ function Disconnected() {
   return useCell(connected) ? null : (
     <p class="notice" role="status">
       The viewer does not answer; what is shown may be old. Trying again…
+    </p>
+  );
+}
+
+function NotTaken() {
+  const problem = useCell(dropProblem);
+  if (problem === '') return null;
+  return (
+    <p class="notice" role="alert">
+      The file was not taken: {problem}{' '}
+      <button class="link" onClick={() => (dropProblem.value = '')}>
+        dismiss
+      </button>
     </p>
   );
 }

@@ -9,15 +9,13 @@ import { plain } from '../trace/value';
 import { Copy } from './copy';
 import { Icon } from './icon';
 
-export function AttributeTable({ attributes }: { readonly attributes: Attributes }) {
+export function AttributeList({ attributes }: { readonly attributes: Attributes }) {
   return (
-    <table class="attributes">
-      <tbody>
-        {attributes.map(([key, value], index) => (
-          <Pair key={index} name={key} value={value} />
-        ))}
-      </tbody>
-    </table>
+    <dl class="attributes">
+      {attributes.map(([key, value], index) => (
+        <Pair key={index} name={key} value={value} />
+      ))}
+    </dl>
   );
 }
 
@@ -26,8 +24,8 @@ function Pair({ name, value }: { readonly name: string; readonly value: Value })
   const words = meaning(name);
   const text = plain(value);
   return (
-    <tr class={text.length > LONG || text.includes('\n') ? 'block' : ''}>
-      <th scope="row">
+    <div class={text.length > LONG || text.includes('\n') ? 'block' : ''}>
+      <dt>
         {words ? (
           <button class="key" title={words} aria-expanded={told} onClick={() => setTold(!told)}>
             {name}
@@ -36,17 +34,17 @@ function Pair({ name, value }: { readonly name: string; readonly value: Value })
           <span class="key">{name}</span>
         )}
         {told && <p class="meaning">{words}</p>}
-      </th>
-      <td>
+      </dt>
+      <dd>
         <Long text={text} kind={typeof value} />
-      </td>
-      <td class="acts">
+      </dd>
+      <dd class="acts">
         <a class="quiet" href={to('/traces', { q: `${quote(name)}=${quote(text)}` })} aria-label={`Traces with this ${name}`} title="traces with this value">
           <Icon shape="search" />
         </a>
         <Copy what={name} text={() => text} />
-      </td>
-    </tr>
+      </dd>
+    </div>
   );
 }
 

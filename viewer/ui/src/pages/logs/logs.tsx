@@ -6,7 +6,7 @@ import type { LogList, LogRecord, Stats } from '../../api/types';
 import { type Paged, usePages } from '../../app/paging';
 import { scope } from '../../app/scope';
 import { clock, day, iso } from '../../format/time';
-import { AttributeTable, Long } from '../../parts/attributes';
+import { AttributeList, Long } from '../../parts/attributes';
 import { Copy } from '../../parts/copy';
 import { Empty } from '../../parts/empty';
 import { Icon } from '../../parts/icon';
@@ -132,7 +132,7 @@ function LogDrawer({ log, onClose }: { readonly log: LogRecord; readonly onClose
           <TraceLink log={log} words={`its trace ${log.trace.slice(0, 8)}`} />
         </p>
       )}
-      <AttributeTable attributes={log.attributes} />
+      <AttributeList attributes={log.attributes} />
     </aside>
   );
 }

@@ -16,8 +16,9 @@ export interface Layout {
   readonly edges: ReadonlyMap<string, readonly Place[]>;
 }
 
-/** Room for the circle and the words below it. */
+/** Room for the circle and the words below it; upright, its figures stand in two lines. */
 const NODE = { width: 132, height: 96 };
+const UPRIGHT = { width: 104, height: 112 };
 /** The circles' centre within that room. */
 const RISE = 20;
 
@@ -33,9 +34,9 @@ export function structure({ nodes, edges }: ServiceMap): string {
 /** `upright` is for narrow screens. */
 export function layOut({ nodes, edges }: ServiceMap, upright: boolean): Layout {
   const graph = new graphlib.Graph({ multigraph: false });
-  graph.setGraph({ rankdir: upright ? 'TB' : 'LR', nodesep: 24, ranksep: upright ? 56 : 110, marginx: 8, marginy: 30 });
+  graph.setGraph({ rankdir: upright ? 'TB' : 'LR', nodesep: upright ? 6 : 24, ranksep: upright ? 40 : 110, marginx: 8, marginy: 30 });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const id of nodes.map((node) => node.id).sort()) graph.setNode(id, { ...NODE });
+  for (const id of nodes.map((node) => node.id).sort()) graph.setNode(id, { ...(upright ? UPRIGHT : NODE) });
   for (const { from, to } of edges.toSorted((one, other) => (edgeKey(one) < edgeKey(other) ? -1 : 1))) {
     if (from !== to && graph.hasNode(from) && graph.hasNode(to)) graph.setEdge(from, to, {});
   }

@@ -30,7 +30,7 @@ export function Picture({ map }: { readonly map: ServiceMap }) {
         ))}
         {shown.nodes.map((node) => {
           const place = layout.nodes.get(node.id);
-          return place && <Node key={node.id} node={node} place={place} radius={radii.get(node.id) ?? 0} />;
+          return place && <Node key={node.id} node={node} place={place} radius={radii.get(node.id) ?? 0} upright={upright} />;
         })}
       </svg>
       {shown.nodes.length < map.nodes.length && <p class="note">The {MOST} busiest of {count(map.nodes.length)} are drawn.</p>}
@@ -53,11 +53,12 @@ interface NodeProps {
   readonly node: MapNode;
   readonly place: Place;
   readonly radius: number;
+  readonly upright: boolean;
 }
 
-function Node({ node, place: { x, y }, radius }: NodeProps) {
+function Node({ node, place: { x, y }, radius, upright }: NodeProps) {
   const href = node.kind === 'service' ? to('/operations', { service: node.name }) : to('/traces', { q: node.search, service: null });
-  const figures = `${rate(node.rate)} · p95 ${duration(node.p95)}`;
+  const figures = [rate(node.rate), `p95 ${duration(node.p95)}`];
   const kind = node.kind === 'service' ? '' : (node.system ?? node.kind);
   const words = `${node.name}, ${node.kind}: ${rate(node.rate)}, ${percent(node.errorShare)} failed, p50 ${duration(node.p50)}, p95 ${duration(node.p95)}, p99 ${duration(node.p99)}`;
   return (
@@ -70,9 +71,12 @@ function Node({ node, place: { x, y }, radius }: NodeProps) {
       <text class="map-name" x={x} y={y + radius + 15}>
         {short(node.name)}
       </text>
-      <text class="map-figures" x={x} y={y + radius + 29}>
-        {node.kind === 'user' ? '' : figures}
-      </text>
+      {node.kind !== 'user' &&
+        (upright ? figures : [figures.join(' · ')]).map((line, at) => (
+          <text key={line} class="map-figures" x={x} y={y + radius + 29 + at * 13}>
+            {line}
+          </text>
+        ))}
       {kind !== '' && node.kind !== 'user' && (
         <text class="map-figures" x={x} y={y + 4}>
           {short(kind).slice(0, 8)}

@@ -1,11 +1,10 @@
 /** Everything that is known of one span. */
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
 import { change } from '../../app/address';
 import { count, duration } from '../../format/number';
 import { iso } from '../../format/time';
-import { AttributeTable } from '../../parts/attributes';
+import { AttributeList } from '../../parts/attributes';
 import { Copy } from '../../parts/copy';
 import { Icon } from '../../parts/icon';
 import { Service } from '../../parts/service';
@@ -23,20 +22,15 @@ export interface DrawerProps {
 export function Drawer({ row, analysis, onOpen }: DrawerProps) {
   const { span } = row;
   const { trace } = analysis;
-  const box = useRef<HTMLElement>(null);
   const close = (): void => {
     change({ span: null });
     document.querySelector<HTMLElement>('.rows')?.focus({ preventScroll: true });
   };
-  // On a narrow screen it stands below the list.
-  useEffect(() => {
-    if (matchMedia('(max-width: 720px)').matches) box.current?.scrollIntoView({ block: 'start' });
-  }, []);
   const scope = trace.scopes[span.scope];
   const resource = trace.resources[span.resource];
   const logs = trace.logs.filter((log) => log.span === span.id);
   return (
-    <aside class="drawer" ref={box} aria-label={`Span ${span.name}`}>
+    <aside class="drawer" aria-label={`Span ${span.name}`}>
       <header>
         <h2>
           <Service name={serviceOf(trace, span)} /> {span.name || '(no name)'}
@@ -53,7 +47,7 @@ export function Drawer({ row, analysis, onOpen }: DrawerProps) {
       <Facts row={row} analysis={analysis} onOpen={onOpen} />
       {grouped(span.attributes).map(({ name, attributes }) => (
         <Section key={name} title={name} open>
-          <AttributeTable attributes={attributes} />
+          <AttributeList attributes={attributes} />
         </Section>
       ))}
       <Dropped number={span.droppedAttributes} what="attributes" />
@@ -62,10 +56,10 @@ export function Drawer({ row, analysis, onOpen }: DrawerProps) {
       {logs.length > 0 && <Section title={`Logs (${count(logs.length)})`} open><Logs logs={logs} row={row} /></Section>}
       <Links span={span} trace={trace} />
       <Dropped number={span.droppedLinks} what="links" />
-      {resource && <Section title="Resource"><AttributeTable attributes={resource.attributes} /></Section>}
+      {resource && <Section title="Resource"><AttributeList attributes={resource.attributes} /></Section>}
       {scope && (
         <Section title="Scope">
-          <AttributeTable attributes={[['name', scope.name], ['version', scope.version], ['schema', scope.schemaUrl], ...scope.attributes]} />
+          <AttributeList attributes={[['name', scope.name], ['version', scope.version], ['schema', scope.schemaUrl], ...scope.attributes]} />
         </Section>
       )}
       <Section title="Raw JSON">

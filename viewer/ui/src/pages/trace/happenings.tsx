@@ -1,7 +1,7 @@
 /** What happened in a span: events, log lines, and the links to and from it. */
 
 import { duration } from '../../format/number';
-import { AttributeTable, Long } from '../../parts/attributes';
+import { AttributeList, Long } from '../../parts/attributes';
 import { Level } from '../../parts/level';
 import type { Row } from '../../trace/analysis';
 import type { Link, Log, Span, SpanEvent, Trace } from '../../trace/model';
@@ -13,7 +13,7 @@ export function Events({ events, row }: { readonly events: readonly SpanEvent[];
       {events.map(({ name, time, attributes }, index) => (
         <li key={index}>
           <span class="number muted">+{duration(time - row.span.start)}</span> <strong class={name === 'exception' ? 'failed' : ''}>{name}</strong>
-          <AttributeTable attributes={attributes} />
+          <AttributeList attributes={attributes} />
         </li>
       ))}
     </ol>
@@ -27,7 +27,7 @@ export function Logs({ logs, row }: { readonly logs: readonly Log[]; readonly ro
         <li key={index}>
           <span class="number muted">+{duration(time - row.span.start)}</span> <Level level={level} severity={severity} /> {event && <code>{event}</code>}{' '}
           <Long text={plain(body)} />
-          <AttributeTable attributes={attributes} />
+          <AttributeList attributes={attributes} />
         </li>
       ))}
     </ol>
@@ -46,7 +46,7 @@ export function Links({ span, trace }: { readonly span: Span; readonly trace: Tr
         {span.links.map((link, index) => (
           <li key={index}>
             to <SpanLink link={link} words={`span ${link.span.slice(0, 8)} of trace ${link.trace.slice(0, 8)}`} />
-            <AttributeTable attributes={link.attributes} />
+            <AttributeList attributes={link.attributes} />
           </li>
         ))}
         {back.map((link, index) => (

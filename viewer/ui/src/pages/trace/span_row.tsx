@@ -149,8 +149,8 @@ function Note({ row, zoom }: Part) {
   const bar = stretch(row.start, row.end, zoom);
   if (words === '' || !bar) return null;
   const [left, right] = [Number.parseFloat(bar.left), Number.parseFloat(bar.left) + Number.parseFloat(bar.width)];
-  if (right < 72) return <span class="bar-note" style={{ left: `${right}%` }}>{words}</span>;
-  if (left > 30) return <span class="bar-note before" style={{ right: `${100 - left}%` }}>{words}</span>;
+  if (right < 72) return <span class="bar-note" style={{ left: `${right}%`, maxWidth: `${100 - right}%` }}>{words}</span>;
+  if (left > 30) return <span class="bar-note before" style={{ right: `${100 - left}%`, maxWidth: bar.left }}>{words}</span>;
   return <span class="bar-note inside" style={{ left: `${left}%`, maxWidth: bar.width }}>{words}</span>;
 }
 

@@ -36,7 +36,7 @@ export function TracesPage({ params, stats }: TracesProps) {
       {points.data && points.data.ids.length > 0 && (
         <Scatter points={points.data} window={windowOf(params, stats)} onBox={(box) => searchBox(params, box)} />
       )}
-      <div class="toolbar">
+      <div class="toolbar" hidden={pages.items.length === 0}>
         <span class="number">{countWords(points, pages)}</span>
         {params.has('from') && (
           <button class="quiet" onClick={() => change({ from: null, to: null }, { entry: true })}>
