@@ -24,6 +24,7 @@ export class Visitor {
   async visit(path: string, { expected = /^$/, origin = this.origin, ...options }: BrowserContextOptions & { expected?: RegExp; origin?: string } = {}): Promise<Page> {
     const context = await this.browser.newContext({ viewport: WIDE, acceptDownloads: true, permissions: ['clipboard-read', 'clipboard-write'], ...options });
     const page = await context.newPage();
+    page.setDefaultTimeout(8000);
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()) && !expected.test(message.text())) this.faults.push(`${path}: ${message.text()}`);
     });

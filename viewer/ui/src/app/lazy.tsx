@@ -6,13 +6,13 @@ import { useEffect, useState } from 'preact/hooks';
 export function lazy<P extends object>(load: () => Promise<ComponentType<P>>): ComponentType<P> {
   let loaded: ComponentType<P> | undefined;
   return function Lazy(props: P) {
-    const [, arrived] = useState(loaded);
+    const [, drawAgain] = useState(0);
     useEffect(() => {
       if (loaded) return;
       let gone = false;
       void load().then((component) => {
         loaded = component;
-        if (!gone) arrived(() => component);
+        if (!gone) drawAgain(1);
       });
       return () => {
         gone = true;

@@ -38,13 +38,25 @@ function open(): EventSource {
   });
   source.addEventListener('tick', ({ data }: MessageEvent<string>) => {
     const tick = JSON.parse(data) as Tick;
-    ticks.value = [...ticks.value.slice(1 - TICKS), tick];
+    ticks.value = ticked(ticks.value, tick);
     see(tick);
   });
   source.addEventListener('failure', ({ data }: MessageEvent<string>) => {
-    failures.value = [JSON.parse(data) as Failure, ...failures.value].slice(0, FAILURES);
+    failures.value = told(failures.value, JSON.parse(data) as Failure);
   });
   return source;
+}
+
+/** Spans of other processes come late: a second may be told once more. */
+export function ticked(before: readonly Tick[], tick: Tick): readonly Tick[] {
+  const known = before.findLastIndex(({ time }) => time === tick.time);
+  return known >= 0 ? before.with(known, tick) : [...before.slice(1 - TICKS), tick];
+}
+
+/** And so may a failure. */
+export function told(before: readonly Failure[], failure: Failure): readonly Failure[] {
+  const others = before.filter(({ trace, span }) => trace !== failure.trace || span !== failure.span);
+  return [failure, ...others].slice(0, FAILURES);
 }
 
 function see(tick: Tick | undefined): void {

@@ -67,6 +67,11 @@ export function Plot({ label, times, curves, format }: PlotProps) {
   );
 }
 
+/** Points between gaps, which no line would show. */
+function alone(values: readonly (number | null)[]): number[] {
+  return [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
+}
+
 function options(width: number, curves: readonly Curve[], format: (value: number) => string, onAt: (at: number | null) => void): UPlot.Options {
   const axis = { stroke: colour('muted'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui, sans-serif' };
   return {
@@ -79,7 +84,7 @@ function options(width: number, curves: readonly Curve[], format: (value: number
       { ...axis, size: 22, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 8)), space: 80 },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? '0' : round(format(tick)))), space: 28 },
     ],
-    series: [{}, ...curves.map((curve) => ({ label: curve.name, stroke: colour(curve.colour), width: 1.5, spanGaps: false, points: { show: false } }))],
+    series: [{}, ...curves.map((curve) => ({ label: curve.name, stroke: colour(curve.colour), width: 1.5, spanGaps: false, points: { size: 4, filter: (_: UPlot, at: number) => alone(curves[at - 1]?.values ?? []) } }))],
     hooks: { setCursor: [({ cursor }) => onAt(cursor.idx ?? null)] },
   };
 }

@@ -20,7 +20,7 @@ describe('a search', () => {
     ['http.route=*', ['home']], ['http.route~OM', ['home']], ['status=502', ['home']], ['status>=500', ['home']], ['status=error', ['db']],
     ['duration>200ms', ['home']], ['duration<0.02s', ['db', 'run']], ['duration>200', ['home']], ['service=db', ['db']], ['n=7.0', ['db']], ['n>6', ['db']],
     ['tags="b c"', ['db']], ['name="say \\"hi\\""', ['run']], ['__proto__=x', ['run']], ['toString=*', []], ['big=9223372036854775807', ['run']],
-    ['kind=server duration>1ms', ['home']], ['select error', ['db']], ['select -error', []],
+    ['kind=server duration>1ms', ['home']], ['parent.service=shop', ['db', 'run']], ['trace.services=2 root', ['home']], ['select error', ['db']], ['select -error', []],
   ])('%s finds %j', (query, expected) => expect(find(query)).toEqual(expected));
 
   it.each([['a=', 2], ['=a', 0], ['"a', 0], ['a="b', 2], ['a="b"c', 5], ['-', 1], ['"a"b', 3]])('%s is wrong at %d', (query, at) => {

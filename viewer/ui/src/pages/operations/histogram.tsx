@@ -50,7 +50,7 @@ export function Histogram({ histogram, search }: HistogramProps) {
         viewBox={`0 0 ${counts.length} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="group"
-        tabIndex={0}
+        tabindex={0}
         aria-label="Histogram of durations: arrows choose a bar, with shift several, enter shows the traces"
         onPointerDown={(event) => {
           event.currentTarget.setPointerCapture(event.pointerId);

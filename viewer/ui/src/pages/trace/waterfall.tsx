@@ -66,11 +66,13 @@ const NO_LOGS: readonly Log[] = [];
 
 function Axis({ zoom, start }: { readonly zoom: Zoom; readonly start: number }) {
   const [from, to] = [zoom.from - start, zoom.to - start];
+  // A mark at the very end has no room for its words.
+  const ticks = linear(from, to - (to - from) * 0.07, 6);
   return (
     <div class="axis span-row" aria-hidden="true">
       <span class="span-name">span</span>
       <span class="timeline">
-        {linear(from, to, 6).map((tick) => (
+        {ticks.map((tick) => (
           <span key={tick} class="tick number" style={{ left: `${(((tick - from) / (to - from)) * 100).toFixed(3)}%` }}>
             {tick === 0 ? '0' : round(duration(tick))}
           </span>
