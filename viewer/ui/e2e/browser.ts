@@ -8,7 +8,7 @@ export const WIDE = { width: 1360, height: 800 };
 export const NARROW = { width: 360, height: 740 };
 
 export class Visitor {
-  readonly faults: string[] = [];
+  private faults: string[] = [];
 
   private constructor(
     private readonly browser: Browser,
@@ -38,6 +38,14 @@ export class Visitor {
     });
     await page.goto(`${origin}${path}`);
     return page;
+  }
+
+  /** Closes all pages, and tells what has gone wrong on them. */
+  async leave(): Promise<string[]> {
+    await Promise.all(this.browser.contexts().map((context) => context.close()));
+    const { faults } = this;
+    this.faults = [];
+    return faults;
   }
 
   async close(): Promise<void> {

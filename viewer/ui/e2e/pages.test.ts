@@ -37,7 +37,7 @@ afterAll(async () => {
   await viewer.stop();
 });
 
-afterEach(() => expect(visitor.faults.splice(0)).toEqual([]));
+afterEach(async () => expect(await visitor.leave()).toEqual([]));
 
 describe('traces', () => {
   it('are listed as the API has them', async () => {
@@ -61,7 +61,8 @@ describe('traces', () => {
     const box = page.getByRole('combobox', { name: 'Search' });
     await page.keyboard.press('/');
     await page.keyboard.type('http.rou');
-    await page.locator('.suggestions li').first().waitFor();
+    await page.locator('.suggestions li', { hasText: 'http.route=' }).first().waitFor();
+    await page.waitForFunction(() => document.querySelectorAll('.suggestions li').length <= 2);
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     expect(await box.inputValue()).toBe('http.route=');
@@ -181,7 +182,7 @@ describe('operations', () => {
       for (const part of [operation.service, operation.name, count(operation.count), duration(operation.p50), duration(operation.p95), duration(operation.p99)]) expect(await row(at)).toContain(shown(part));
     }
     await table.getByRole('button', { name: 'p99' }).click();
-    const slowest = operations.toSorted((one, other) => other.p99 - one.p99)[0];
+    const slowest = operations.toSorted((one, other) => (other.p99 ?? 0) - (one.p99 ?? 0))[0];
     expect(await row(0)).toContain(slowest?.name);
     expect(await table.locator('th[aria-sort]').textContent()).toContain('p99');
   });
@@ -317,7 +318,16 @@ it('an empty viewer teaches, and sends a test trace', async () => {
     await page.getByRole('button', { name: 'really?' }).click();
     await page.getByRole('link', { name: 'Traces', exact: true }).click();
     await page.getByRole('heading', { name: 'No traces yet' }).waitFor();
+    expect(await visitor.leave()).toEqual([]);
   } finally {
     await empty.stop();
   }
+});
+
+it('says when the viewer does not answer any more', async () => {
+  const leaving = await startViewer();
+  const page = await visitor.visit('/live', { origin: leaving.url, expected: /ERR_/ });
+  await page.locator('.tile').first().waitFor();
+  await leaving.stop();
+  await page.getByText('The viewer does not answer').waitFor();
 });

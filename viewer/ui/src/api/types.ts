@@ -57,12 +57,13 @@ export interface Operation {
   readonly errors: number;
   readonly rate: number;
   readonly errorShare: number;
-  readonly mean: number;
-  readonly min: number;
-  readonly max: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
+  /** Null while none has ended. */
+  readonly mean: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
   readonly total: number;
   readonly share: number;
   readonly spark: readonly number[];
@@ -119,9 +120,10 @@ interface Figures {
   readonly errors: number;
   readonly rate: number;
   readonly errorShare: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
+  /** Null where nothing of it has ended. */
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
   readonly search: string;
 }
 

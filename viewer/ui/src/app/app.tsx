@@ -14,6 +14,7 @@ import { TracesPage } from '../pages/traces/traces';
 import { type Address, change, go, to, useAddress } from './address';
 import { useAnswer } from './ask';
 import { Frame } from './frame';
+import { Guard } from './guard';
 import { assignHues } from './hue';
 import { lazy } from './lazy';
 import { Search } from './search';
@@ -30,7 +31,9 @@ export function App() {
   }, [address]);
   return (
     <Frame address={address} stats={stats} search={<PageSearch address={address} />}>
-      <PageOf address={address} stats={stats} />
+      <Guard key={address.path.join('/')}>
+        <PageOf address={address} stats={stats} />
+      </Guard>
     </Frame>
   );
 }

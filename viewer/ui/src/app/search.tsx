@@ -18,7 +18,12 @@ export interface SearchProps {
 }
 
 const PAUSE = 80;
-const NONE: Suggestions = { from: 0, to: 0, suggestions: [] };
+interface Offered extends Suggestions {
+  /** What they were asked for; they fit nothing else. */
+  readonly q: string;
+}
+
+const NONE: Offered = { q: '', from: 0, to: 0, suggestions: [] };
 
 export function Search({ value, label, placeholder, parameters, onSearch, onAgain }: SearchProps) {
   const [text, setText] = useState(value);
@@ -39,7 +44,7 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
   };
   const accept = (index: number): void => {
     const text = offered.suggestions[index]?.text;
-    if (text === undefined || !input.current) return;
+    if (text === undefined || input.current?.value !== offered.q) return;
     const head = input.current.value.slice(0, offered.from) + text;
     type(head + input.current.value.slice(offered.to), head.length);
     input.current.focus();
@@ -102,7 +107,7 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
 
 interface ListProps {
   readonly id: string;
-  readonly offered: Suggestions;
+  readonly offered: Offered;
   readonly chosen: number;
   readonly onAccept: (index: number) => void;
 }
@@ -143,7 +148,7 @@ function useSuggestions(parameters: Parameters) {
     const load = (): Promise<void> =>
       read<Suggestions>(address('/suggest', { ...parameters, q, at }), { signal: abort.signal }).then(
         (answer) => {
-          if (!abort.signal.aborted) setOffered(answer);
+          if (!abort.signal.aborted) setOffered({ ...answer, q });
         },
         () => undefined,
       );

@@ -47,8 +47,8 @@ export function durationOf(nanoseconds: number): Quantity {
   return scaled(nanoseconds, DURATIONS);
 }
 
-export function duration(nanoseconds: number): string {
-  return text(durationOf(nanoseconds));
+export function duration(nanoseconds: number | null): string {
+  return nanoseconds === null ? '–' : text(durationOf(nanoseconds));
 }
 
 /** A size in bytes. */

@@ -39,7 +39,8 @@ export function Rows<T>(props: RowsProps<T>) {
     if (items.length > 0 && last === items.length) onEnd?.();
   }, [last, items.length]);
   useEffect(() => {
-    if (props.autoFocus) box.current?.focus({ preventScroll: true });
+    // Not from somebody who is typing already.
+    if (props.autoFocus && document.activeElement === document.body) box.current?.focus({ preventScroll: true });
   }, []);
   const scrolled = (event: TargetedEvent<HTMLDivElement>): void => {
     const at = event.currentTarget.scrollTop;

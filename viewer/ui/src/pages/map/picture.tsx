@@ -62,7 +62,7 @@ function Node({ node, place: { x, y }, radius, upright }: NodeProps) {
   const kind = node.kind === 'service' ? '' : (node.system ?? node.kind);
   const words = `${node.name}, ${node.kind}: ${rate(node.rate)}, ${percent(node.errorShare)} failed, p50 ${duration(node.p50)}, p95 ${duration(node.p95)}, p99 ${duration(node.p99)}`;
   return (
-    <a href={href} aria-label={words} class={`map-node kind-${node.kind} hue-${hueOf(node.name)}`}>
+    <a href={href} class={`map-node kind-${node.kind} hue-${hueOf(node.name)}`}>
       <title>{words}</title>
       <circle class="disc" cx={x} cy={y} r={radius} />
       {node.errorShare > 0 && (

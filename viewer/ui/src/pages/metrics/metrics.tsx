@@ -61,7 +61,7 @@ function Shown({ instrument, params }: { readonly instrument: Instrument; readon
   const { data, error } = useAnswer<SeriesList>(address('/metrics/series', { ...asked, name: instrument.name, limit: SERIES }), { live: true });
   const drawable = useMemo(() => data && { ...data, series: data.series.filter(({ times }) => times.length > 0) }, [data]);
   return (
-    <section class="scroll instrument" aria-label={instrument.name}>
+    <section class="scroll instrument" tabIndex={0} aria-label={instrument.name}>
       <h1>{instrument.name}</h1>
       <p class="muted">
         {instrument.description} {instrument.type}

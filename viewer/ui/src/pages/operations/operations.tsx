@@ -29,10 +29,10 @@ const ORDERS: readonly Order<Operation>[] = [
   { name: 'count', of: ({ count }) => count, number: true },
   { name: 'rate', of: ({ rate }) => rate, number: true },
   { name: 'errors', of: ({ errorShare }) => errorShare, number: true, title: 'how many, and the share of all' },
-  { name: 'mean', of: ({ mean }) => mean, number: true },
-  { name: 'p50', of: ({ p50 }) => p50, number: true, title: 'half of them were faster' },
-  { name: 'p95', of: ({ p95 }) => p95, number: true, title: '95 of 100 were faster' },
-  { name: 'p99', of: ({ p99 }) => p99, number: true, title: '99 of 100 were faster' },
+  { name: 'mean', of: ({ mean }) => mean ?? -1, number: true },
+  { name: 'p50', of: ({ p50 }) => p50 ?? -1, number: true, title: 'half of them were faster' },
+  { name: 'p95', of: ({ p95 }) => p95 ?? -1, number: true, title: '95 of 100 were faster' },
+  { name: 'p99', of: ({ p99 }) => p99 ?? -1, number: true, title: '99 of 100 were faster' },
   { name: 'time', of: ({ share }) => share, number: true, title: 'share of the time of all operations in this table' },
 ];
 

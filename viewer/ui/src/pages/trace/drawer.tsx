@@ -1,6 +1,7 @@
 /** Everything that is known of one span. */
 
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { change } from '../../app/address';
 import { count, duration } from '../../format/number';
 import { iso } from '../../format/time';
@@ -80,13 +81,15 @@ interface SectionProps {
   readonly children: ComponentChildren;
 }
 
+/** What is folded is not there: raw JSON of a large span would double the page. */
 function Section({ title, open = false, children }: SectionProps) {
+  const [shown, setShown] = useState(open);
   return (
-    <details open={open}>
+    <details open={shown} onToggle={({ currentTarget }) => setShown(currentTarget.open)}>
       <summary>
         <h3>{title}</h3>
       </summary>
-      {children}
+      {shown && children}
     </details>
   );
 }

@@ -1,6 +1,6 @@
 /** The keys of a trace. */
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { change, go, to } from '../../app/address';
 import { type Analysis, type Row, unfolded } from '../../trace/analysis';
 import { next } from './find';
@@ -15,18 +15,21 @@ export interface KeysOf {
 }
 
 export function useTraceKeys(of: KeysOf): void {
+  // A key may come before the effects of the last one's drawing.
+  const latest = useRef(of);
+  latest.current = of;
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target instanceof Element && event.target.closest('input, select, textarea, dialog')) return;
       const act = ACTS[event.key];
       if (!act) return;
-      act(of);
+      act(latest.current);
       event.preventDefault();
     };
     document.addEventListener('keydown', pressed);
     return () => document.removeEventListener('keydown', pressed);
-  });
+  }, []);
 }
 
 type Act = (of: KeysOf) => void;
