@@ -245,3 +245,32 @@ fn metrics_and_logs_have_their_share() {
         store.metrics.instruments.values().flat_map(|it| it.series.values()).map(|it| it.points.len()).sum();
     assert_eq!(held, store.metrics.points());
 }
+
+/// The seconds go on, whatever the clock does, and late spans find theirs.
+#[test]
+fn the_seconds_go_on() {
+    let mut live = Live::new();
+    let times = |live: &Live| -> Vec<u64> { live.seconds().map(|second| second.time).collect() };
+    for now in [1_000, 1_001, 1_100, 5_000, 4_990, 100] {
+        live.advance(now * SECOND);
+        let last = if now == 4_990 { 5_000 } else { now };
+        let first = (last + 1u64).saturating_sub(300).max(1);
+        assert_eq!(times(&live), (first..=last).collect::<Vec<_>>(), "{now}");
+    }
+    let mut store = Store::new(limits(10));
+    let span = quick(1).span(&mut store);
+    live.advance(250 * SECOND);
+    live.add(
+        TraceId::from(1),
+        &Span { start: 200 * SECOND, end: 201 * SECOND, ..span.clone() },
+        false,
+        250 * SECOND,
+    );
+    live.add(TraceId::from(1), &Span { start: 200 * SECOND, end: 900 * SECOND, ..span }, false, 250 * SECOND);
+    let requests: Vec<(u64, u32)> = live
+        .seconds()
+        .filter(|second| second.requests > 0)
+        .map(|second| (second.time, second.requests))
+        .collect();
+    assert_eq!(requests, [(201, 1)]);
+}
