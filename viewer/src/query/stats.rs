@@ -60,7 +60,7 @@ pub(crate) fn stats(store: &Store, running: &Running, now: u64) -> Stats {
         points: store.metrics.points(),
         bytes: store.bytes(),
         received: store.received.into(),
-        evicted: store.evicted.into(),
+        evicted: store.evicted().into(),
         dropped: store.dropped.into(),
         services: services(store),
     }

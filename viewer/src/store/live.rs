@@ -21,6 +21,8 @@ pub(crate) struct Live {
     failures: VecDeque<Failure>,
     /// How many failures there have been.
     failed: u64,
+    /// How many of the seconds have durations.
+    timed: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -83,22 +85,23 @@ impl Second {
 
 impl Live {
     pub(super) fn new() -> Self {
-        Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed: 0 }
+        Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed: 0, timed: 0 }
     }
 
     /// Lets the seconds go on until now (nanoseconds since 1970).
     pub(crate) fn advance(&mut self, now: u64) {
         let now = now / SECOND;
-        let last = self.seconds.back().map_or(now.saturating_sub(1), |second| second.time);
-        if now.saturating_sub(last) > SECONDS || last > now + SECONDS {
-            // The clock was set, or the machine slept.
+        if self.seconds.back().is_some_and(|last| last.time > now + SECONDS) {
+            // The clock was set back.
             self.seconds.clear();
-            self.seconds.push_back(Second::new(now));
-            return;
+            self.timed = 0;
         }
-        self.seconds.extend((last + 1..=now).map(Second::new));
-        while self.seconds.len() as u64 > SECONDS {
-            self.seconds.pop_front();
+        let last = self.seconds.back().map_or(0, |second| second.time);
+        let first = (last + 1).max((now + 1).saturating_sub(SECONDS));
+        self.seconds.extend((first..=now).map(Second::new));
+        while self.seconds.front().is_some_and(|second| second.time + SECONDS <= now) {
+            let gone = self.seconds.pop_front();
+            self.timed -= usize::from(gone.is_some_and(|second| second.durations.is_some()));
         }
     }
 
@@ -107,7 +110,9 @@ impl Live {
         let first = self.seconds.front().map_or(u64::MAX, |second| second.time);
         let Some(place) = (span.end / SECOND).checked_sub(first) else { return };
         let Some(second) = self.seconds.get_mut(place as usize) else { return };
+        let was_timed = second.durations.is_some();
         second.add(span);
+        self.timed += usize::from(second.durations.is_some() != was_timed);
         let is_request = span.kind.is_served() || span.is_root();
         if is_request && (is_slow || span.is_error()) {
             self.note(trace, span);
@@ -153,7 +158,7 @@ impl Live {
 
     pub(super) fn bytes(&self) -> usize {
         let seconds = self.seconds.capacity() * size_of::<Second>();
-        let durations = self.seconds.len() * size_of::<Histogram>();
+        let durations = self.timed * size_of::<Histogram>();
         seconds
             + durations
             + self.failures.capacity() * size_of::<Failure>()

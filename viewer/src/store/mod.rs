@@ -89,7 +89,7 @@ pub(crate) struct Store {
     pub(crate) metrics: Metrics,
     pub(crate) live: Live,
     pub(crate) received: Counts,
-    pub(crate) evicted: Counts,
+    evicted: Counts,
     pub(crate) dropped: Counts,
     /// Grows with each change.
     pub(crate) revision: u64,
@@ -162,8 +162,9 @@ impl Store {
     /// The oldest traces go until the rest fits.
     fn bound(&mut self) {
         while self.traces.spans() > self.limits.spans || self.bytes() > self.limits.kept() {
-            let Some(spans) = self.traces.evict() else { break };
-            self.evicted.spans += spans as u64;
+            if !self.traces.evict() {
+                break;
+            }
         }
     }
 
@@ -176,9 +177,14 @@ impl Store {
             + self.interner.bytes()
     }
 
+    /// What had to go to stay within the limits.
+    pub(crate) fn evicted(&self) -> Counts {
+        Counts { spans: self.evicted.spans + self.traces.evicted(), ..self.evicted }
+    }
+
     /// Forgets everything but what it has counted.
     pub(crate) fn clear(&mut self) {
-        let (received, evicted, dropped) = (self.received, self.evicted, self.dropped);
+        let (received, evicted, dropped) = (self.received, self.evicted(), self.dropped);
         let revision = self.revision + 1;
         *self = Self { received, evicted, dropped, revision, ..Self::new(self.limits) };
     }

@@ -24,6 +24,8 @@ pub(crate) struct Traces {
     kept_bytes: usize,
     kept_count: usize,
     spans: usize,
+    /// Spans that have gone.
+    evicted: u64,
     most: Most,
     unpinned: Vec<TraceId>,
 }
@@ -60,6 +62,7 @@ impl Traces {
             kept_bytes: 0,
             kept_count: 0,
             spans: 0,
+            evicted: 0,
             most,
             unpinned: Vec::new(),
         }
@@ -112,18 +115,17 @@ impl Traces {
         self.unpinned = unpinned;
     }
 
-    /// Lets the oldest trace go, and tells how many spans it had; none if there is no trace. A trace with samples is
-    /// kept, as long as those that are take no more than their share.
-    pub(super) fn evict(&mut self) -> Option<usize> {
-        if self.kept_bytes > self.most.kept_bytes
-            && let Some(spans) = self.evict_kept()
-        {
-            return Some(spans);
+    /// Lets the oldest trace go; false if there is none. A trace with samples is kept, as long as those that are take no
+    /// more than their share.
+    pub(super) fn evict(&mut self) -> bool {
+        if self.kept_bytes > self.most.kept_bytes && self.evict_kept() {
+            return true;
         }
         while let Some(place) = self.recent.pop_front() {
             let trace = self.slab.get_mut(place).expect("a recent trace is there");
             if trace.pins == 0 || trace.bytes() > self.most.kept_bytes {
-                return Some(self.remove(place));
+                self.remove(place);
+                return true;
             }
             trace.is_kept = true;
             self.kept_bytes += trace.bytes();
@@ -136,16 +138,17 @@ impl Traces {
         self.evict_kept()
     }
 
-    fn evict_kept(&mut self) -> Option<usize> {
+    fn evict_kept(&mut self) -> bool {
         while let Some((place, sequence)) = self.kept.pop_front() {
             if self.slab.get(place).is_some_and(|trace| trace.sequence == sequence) {
-                return Some(self.remove(place));
+                self.remove(place);
+                return true;
             }
         }
-        None
+        false
     }
 
-    fn remove(&mut self, place: u32) -> usize {
+    fn remove(&mut self, place: u32) {
         let trace = self.slab.remove(place).expect("it is there");
         self.places.remove(&trace.id);
         if trace.pins > 0 {
@@ -158,7 +161,7 @@ impl Traces {
             self.forget_gone();
         }
         self.spans -= trace.spans.len();
-        trace.spans.len()
+        self.evicted += trace.spans.len() as u64;
     }
 
     /// Keeps the list of the kept from growing by those that are gone.
@@ -211,6 +214,10 @@ impl Traces {
 
     pub(crate) fn spans(&self) -> usize {
         self.spans
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     pub(super) fn bytes(&self) -> usize {
