@@ -10,12 +10,15 @@ export default defineConfig({
     // `light-dark()` and `color-mix()` are left as they are.
     cssTarget: ['chrome123', 'firefox128', 'safari17.5'],
     modulePreload: false,
+    // What is embedded comes with the licences of what it is made of.
+    license: { fileName: 'licenses.txt' },
     cssCodeSplit: false,
     assetsInlineLimit: 0,
     rolldownOptions: {
       output: {
         entryFileNames: '[name]-[hash:8].js',
-        chunkFileNames: '[name]-[hash:8].js',
+        // No dot in the name: what follows the first is the kind of file.
+        chunkFileNames: ({ name }) => `${name.split('.')[0] ?? name}-[hash:8].js`,
         assetFileNames: '[name]-[hash:8][extname]',
       },
     },

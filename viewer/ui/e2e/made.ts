@@ -81,6 +81,8 @@ export function skewed(): Trace {
   );
 }
 
+const ROUTES = [['/home', 3], ['/db', 0]] as const;
+
 /** A histogram, a counter and a gauge, as OTLP writes them. */
 export function metrics(): unknown {
   const point = (at: number): { timeUnixNano: string; startTimeUnixNano: string } => ({
@@ -94,7 +96,7 @@ export function metrics(): unknown {
       name: 'http.server.request.duration', unit: 's', description: 'Duration of HTTP server requests.',
       histogram: {
         aggregationTemporality: 2,
-        dataPoints: ['/home', '/db'].flatMap((path) => six.map((at) => ({ ...point(at), attributes: route(path), count: String(10 * at), sum: at, explicitBounds: [0.01, 0.1, 1], bucketCounts: [String(2 * at), String(5 * at), String(3 * at), '0'] }))),
+        dataPoints: ROUTES.flatMap(([path, slow]) => six.map((at) => ({ ...point(at), attributes: route(path), count: String(10 * at), sum: at, explicitBounds: [0.01, 0.1, 1], bucketCounts: [String((9 - slow) * at), String(at), String(slow * at), '0'] }))),
       },
     },
     { name: 'requests', unit: '{request}', description: 'Requests.', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: six.map((at) => ({ ...point(at), asInt: String(7 * at) })) } },

@@ -19,7 +19,7 @@ const rows = (page: Page): Promise<number> => page.locator('.rows').first().getA
 
 beforeAll(async () => {
   viewer = await startViewer();
-  const site = await startSite(viewer);
+  const site = await startSite(viewer, 2);
   stopSite = site.stop;
   for (let click = 0; click < 6; click++) await fetch(`${site.url}/home`);
   await viewer.send('/test-trace', {});
@@ -221,6 +221,22 @@ describe('live', () => {
     await page.locator('.feed a').first().click();
     await page.waitForURL(/\/trace\//);
   });
+});
+
+it('the stream ends while nobody looks, and goes on when somebody does', async () => {
+  const page = await visitor.visit('/live');
+  await page.locator('.tile').first().waitFor();
+  const look = (hidden: boolean): Promise<void> =>
+    page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { value, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  const ended = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/api/v1/live'));
+  await look(true);
+  await ended;
+  const again = page.waitForRequest((request) => request.url().endsWith('/api/v1/live'));
+  await look(false);
+  await again;
 });
 
 describe('metrics', () => {

@@ -38,9 +38,9 @@ export async function startViewer(): Promise<Viewer> {
   };
 }
 
-/** The quickstart, which sends its traces to a viewer. Every second query fails. */
-export async function startSite(viewer: Viewer): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const env = { ...process.env, PORT: '0', FAIL_EVERY: '2', OTEL_EXPORTER_OTLP_ENDPOINT: viewer.intake, OTEL_BSP_SCHEDULE_DELAY: '100' };
+/** The quickstart, which sends its traces to a viewer. One of so many queries fails. */
+export async function startSite(viewer: Viewer, failEvery: number): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  const env = { ...process.env, PORT: '0', FAIL_EVERY: String(failEvery), OTEL_EXPORTER_OTLP_ENDPOINT: viewer.intake, OTEL_BSP_SCHEDULE_DELAY: '100' };
   const child = spawn(`${target}/debug/examples/quickstart`, [], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [url = ''] = await printed(child, [/(http:\/\/127\.0\.0\.1:\d+)\/home/]);
   return { url, stop: () => stop(child) };

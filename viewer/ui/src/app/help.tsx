@@ -44,8 +44,8 @@ export function Help() {
         <Lines title="Keys" lines={KEYS} />
         <Lines title="Search" lines={SEARCHES} />
       </div>
-      <form method="dialog">
-        <button>close</button>
+      <form method="dialog" class="toolbar">
+        <button>close</button> <a href="/licenses.txt" target="_blank">licences of what this page is made of</a>
       </form>
     </dialog>
   );

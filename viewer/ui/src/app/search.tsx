@@ -1,5 +1,6 @@
 /** The search: one box and one language for every page, with what was seen to go on with. */
 
+import type { RefObject } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { address, type Parameters, read } from '../api/client';
 import type { Suggestions } from '../api/types';
@@ -26,43 +27,10 @@ interface Offered extends Suggestions {
 const NONE: Offered = { q: '', from: 0, to: 0, suggestions: [] };
 
 export function Search({ value, label, placeholder, parameters, onSearch, onAgain }: SearchProps) {
-  const [text, setText] = useState(value);
-  const [chosen, setChosen] = useState(-1);
-  const input = useRef<HTMLInputElement>(null);
-  const { offered, ask, forget } = useSuggestions(parameters);
   const id = useId();
-  useEffect(() => setText(value), [value]);
+  const input = useRef<HTMLInputElement>(null);
+  const { text, chosen, offered, type, accept, focus, leave, key } = useBox({ value, parameters, onSearch, onAgain }, input);
   const wrong = problem(text);
-  const type = (next: string, at: number): void => {
-    setText(next);
-    setChosen(-1);
-    ask(next, at);
-  };
-  const search = (): void => {
-    forget();
-    if (wrong === undefined) onSearch(text.trim());
-  };
-  const accept = (index: number): void => {
-    const text = offered.suggestions[index]?.text;
-    if (text === undefined || input.current?.value !== offered.q) return;
-    const head = input.current.value.slice(0, offered.from) + text;
-    type(head + input.current.value.slice(offered.to), head.length);
-    input.current.focus();
-  };
-  const key = (event: KeyboardEvent): void => {
-    const many = offered.suggestions.length;
-    if (event.key === 'ArrowDown' && many > 0) setChosen((chosen + 1) % many);
-    else if (event.key === 'ArrowUp' && many > 0) setChosen((chosen + many) % (many + 1) === many ? -1 : (chosen + many) % (many + 1));
-    else if (event.key === 'Tab' && many > 0 && !event.shiftKey && chosen >= 0) accept(chosen);
-    else if (event.key === 'Enter' && chosen >= 0) accept(chosen);
-    else if (event.key === 'Enter' && onAgain && text.trim() === value) onAgain(event.shiftKey);
-    else if (event.key === 'Enter') search();
-    else if (event.key === 'Escape' && many > 0) forget();
-    else if (event.key === 'Escape') input.current?.blur();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
   return (
     <div class="search" role="search">
       <Icon shape="search" />
@@ -83,11 +51,8 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
         autocapitalize="off"
         spellcheck={false}
         onInput={({ currentTarget }) => type(currentTarget.value, currentTarget.selectionStart ?? currentTarget.value.length)}
-        onFocus={({ currentTarget }) => ask(currentTarget.value, currentTarget.value.length)}
-        onBlur={() => {
-          forget();
-          if (wrong === undefined && text.trim() !== value) onSearch(text.trim());
-        }}
+        onFocus={focus}
+        onBlur={leave}
         onKeyDown={key}
       />
       {text !== '' && (
@@ -100,9 +65,49 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
           {wrong}
         </p>
       )}
-      <SuggestionList id={id} offered={wrong === undefined || offered.suggestions.length > 0 ? offered : NONE} chosen={chosen} onAccept={accept} />
+      <SuggestionList id={id} offered={offered} chosen={chosen} onAccept={accept} />
     </div>
   );
+}
+
+type BoxOf = Pick<SearchProps, 'value' | 'parameters' | 'onSearch'> & { readonly onAgain: SearchProps['onAgain'] | undefined };
+
+/** What stands in the box, what is offered for it, and which of that is chosen. */
+function useBox({ value, parameters, onSearch, onAgain }: BoxOf, input: RefObject<HTMLInputElement | null>) {
+  const [text, setText] = useState(value);
+  const [chosen, setChosen] = useState(-1);
+  const { offered, ask, forget } = useSuggestions(parameters);
+  useEffect(() => setText(value), [value]);
+  const type = (next: string, at: number): void => {
+    setText(next);
+    setChosen(-1);
+    ask(next, at);
+  };
+  const accept = (index: number): void => {
+    const suggested = offered.suggestions[index]?.text;
+    if (suggested === undefined || input.current?.value !== offered.q) return;
+    const head = text.slice(0, offered.from) + suggested;
+    type(head + text.slice(offered.to), head.length);
+    input.current.focus();
+  };
+  const search = (): void => {
+    forget();
+    if (problem(text) === undefined && text.trim() !== value) onSearch(text.trim());
+  };
+  const many = offered.suggestions.length;
+  const key = (event: KeyboardEvent): void => {
+    if (event.key === 'ArrowDown' && many > 0) setChosen((chosen + 1) % many);
+    else if (event.key === 'ArrowUp' && many > 0) setChosen(chosen < 0 ? many - 1 : chosen - 1);
+    else if (['Enter', 'Tab'].includes(event.key) && !event.shiftKey && chosen >= 0) accept(chosen);
+    else if (event.key === 'Enter' && text.trim() === value) onAgain?.(event.shiftKey);
+    else if (event.key === 'Enter') search();
+    else if (event.key === 'Escape' && many > 0) forget();
+    else if (event.key === 'Escape') input.current?.blur();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return { text, chosen, offered, type, accept, key, focus: () => ask(text, text.length), leave: search };
 }
 
 interface ListProps {

@@ -1,25 +1,30 @@
 /** Many rows of one height, of which only those in view are in the page. */
 
-import type { ComponentChildren, HTMLAttributes, TargetedEvent } from 'preact';
+import type { ComponentChildren, TargetedEvent } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useSize } from './size';
 
 /** Rows beyond the edges, so that fast scrolling shows no holes. */
 const SPARE = 12;
 
+export interface RowAttributes {
+  readonly class: string;
+  readonly 'aria-level'?: number;
+  readonly 'aria-expanded'?: boolean;
+}
+
 export interface RowsProps<T> {
   readonly items: readonly T[];
   readonly height: number;
   readonly label: string;
-  readonly role: 'grid' | 'treegrid' | 'listbox';
+  readonly role: 'grid' | 'treegrid';
   readonly keyOf: (item: T) => string;
-  readonly render: (item: T, index: number) => ComponentChildren;
+  readonly render: (item: T) => ComponentChildren;
   /** Attributes of the row itself. */
-  readonly row?: (item: T, index: number) => HTMLAttributes<HTMLDivElement>;
+  readonly row: (item: T) => RowAttributes;
   readonly active: number;
   readonly onActive: (index: number) => void;
   readonly onOpen?: (item: T) => void;
-  readonly onKey?: (event: KeyboardEvent) => void;
   /** Called when the last rows come into view. */
   readonly onEnd?: () => void;
   /** Called when the list leaves its top, and when it comes back. */
@@ -28,7 +33,7 @@ export interface RowsProps<T> {
 }
 
 export function Rows<T>(props: RowsProps<T>) {
-  const { items, height, label, role, keyOf, render, active, onEnd, onTop } = props;
+  const { items, height, label, role, keyOf, active, onEnd, onTop } = props;
   const box = useRef<HTMLDivElement>(null);
   const size = useSize(box);
   const [top, setTop] = useState(0);
@@ -47,7 +52,6 @@ export function Rows<T>(props: RowsProps<T>) {
     if ((at === 0) !== (top === 0)) onTop?.(at === 0);
     setTop(at);
   };
-  const id = (item: T): string => `row-${keyOf(item)}`;
   const current = items[active];
   return (
     <div
@@ -55,31 +59,42 @@ export function Rows<T>(props: RowsProps<T>) {
       ref={box}
       role={role}
       aria-label={label}
-      aria-rowcount={role === 'listbox' ? undefined : items.length}
-      aria-activedescendant={current === undefined ? undefined : id(current)}
+      aria-rowcount={items.length}
+      aria-activedescendant={current === undefined ? undefined : idOf(keyOf(current))}
       tabIndex={0}
       onScroll={scrolled}
       onKeyDown={(event) => keys(event, props)}
     >
       <div class="rows-all" role="presentation" style={{ height: `${items.length * height}px` }}>
         {items.slice(first, last).map((item, at) => (
-          <div
-            key={keyOf(item)}
-            id={id(item)}
-            {...props.row?.(item, first + at)}
-            class={`row ${first + at === active ? 'active' : ''} ${props.row?.(item, first + at).class ?? ''}`}
-            role={role === 'listbox' ? 'option' : 'row'}
-            aria-rowindex={role === 'listbox' ? undefined : first + at + 1}
-            aria-selected={first + at === active}
-            style={{ height: `${height}px`, transform: `translateY(${(first + at) * height}px)` }}
-            onClick={(event) => clicked(event, item, first + at, props)}
-          >
-            {render(item, first + at)}
-          </div>
+          <Row key={keyOf(item)} item={item} index={first + at} of={props} />
         ))}
       </div>
     </div>
   );
+}
+
+function Row<T>({ item, index, of }: { readonly item: T; readonly index: number; readonly of: RowsProps<T> }) {
+  const { keyOf, height, active, render } = of;
+  const { class: kind, ...more } = of.row(item);
+  return (
+    <div
+      {...more}
+      id={idOf(keyOf(item))}
+      class={`row ${index === active ? 'active ' : ''}${kind}`}
+      role="row"
+      aria-rowindex={index + 1}
+      aria-selected={index === active}
+      style={{ height: `${height}px`, transform: `translateY(${index * height}px)` }}
+      onClick={(event) => clicked(event, item, index, of)}
+    >
+      {render(item)}
+    </div>
+  );
+}
+
+function idOf(key: string): string {
+  return `row-${key}`;
 }
 
 function clicked<T>(event: MouseEvent, item: T, index: number, { onActive, onOpen }: RowsProps<T>): void {
@@ -88,7 +103,7 @@ function clicked<T>(event: MouseEvent, item: T, index: number, { onActive, onOpe
   onOpen?.(item);
 }
 
-function keys<T>(event: KeyboardEvent, { items, active, onActive, onOpen, onKey, height }: RowsProps<T>): void {
+function keys<T>(event: KeyboardEvent, { items, active, onActive, onOpen, height }: RowsProps<T>): void {
   if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
   const page = event.currentTarget instanceof Element ? Math.max(1, Math.floor(event.currentTarget.clientHeight / height) - 1) : 1;
   const moves: Readonly<Record<string, number>> = {
@@ -99,7 +114,7 @@ function keys<T>(event: KeyboardEvent, { items, active, onActive, onOpen, onKey,
   const item = items[active];
   if (move !== undefined) onActive(Math.max(0, Math.min(items.length - 1, move)));
   else if (event.key === 'Enter' && item !== undefined && onOpen) onOpen(item);
-  else return onKey?.(event);
+  else return;
   event.preventDefault();
   event.stopPropagation();
 }

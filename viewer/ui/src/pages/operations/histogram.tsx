@@ -20,67 +20,26 @@ const HEIGHT = 110;
 const STEP = 10 ** 0.1;
 
 export function Histogram({ histogram, search }: HistogramProps) {
-  const { bounds, counts, errors } = useMemo(() => padded(histogram), [histogram]);
+  const data = useMemo(() => padded(histogram), [histogram]);
+  const { bounds, counts } = data;
   const [range, setRange] = useState<Range>();
-  const dragging = useRef(false);
-  const most = Math.max(1, ...counts);
-  const last = counts.length - 1;
-  const [first, end] = range ? [Math.min(range.anchor, range.head), Math.max(range.anchor, range.head)] : [0, last];
-  const binAt = (event: PointerEvent): number => {
-    const box = event.currentTarget instanceof Element ? event.currentTarget.getBoundingClientRect() : new DOMRect();
-    return Math.max(0, Math.min(last, Math.floor(((event.clientX - box.left) / box.width) * counts.length)));
-  };
-  const address = (): string => to('/traces', { q: `${search} duration>=${bounds[first] ?? 0}ns duration<${upper(bounds, end)}ns` });
-  const key = (event: KeyboardEvent): void => {
-    const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    const from = range ?? { anchor: by > 0 ? -1 : last + 1, head: by > 0 ? -1 : last + 1 };
-    const head = Math.max(0, Math.min(last, from.head + by));
-    if (by !== 0) setRange(event.shiftKey ? { anchor: Math.max(0, Math.min(last, from.anchor)), head } : { anchor: head, head });
-    else if (event.key === 'Enter' && range) go(address());
-    else if (event.key === 'Escape' && range) setRange(undefined);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
   if (histogram.counts.length === 0) return <p class="muted">nothing has ended yet</p>;
-  const chosen = counts.slice(first, end + 1).reduce((sum, each) => sum + each, 0);
+  const [first, last] = range ? [Math.min(range.anchor, range.head), Math.max(range.anchor, range.head)] : [0, counts.length - 1];
+  const [least, most] = [bounds[first] ?? 0, upper(bounds, last)];
+  const address = to('/traces', { q: `${search} duration>=${least}ns duration<${most}ns` });
+  const chosen = counts.slice(first, last + 1).reduce((sum, each) => sum + each, 0);
   return (
     <div class="histogram">
-      <svg
-        viewBox={`0 0 ${counts.length} ${HEIGHT}`}
-        preserveAspectRatio="none"
-        role="group"
-        tabindex={0}
-        aria-label="Histogram of durations: arrows choose a bar, with shift several, enter shows the traces"
-        onPointerDown={(event) => {
-          event.currentTarget.setPointerCapture(event.pointerId);
-          dragging.current = true;
-          const bin = binAt(event);
-          setRange({ anchor: bin, head: bin });
-        }}
-        onPointerMove={(event) => dragging.current && setRange((before) => before && { ...before, head: binAt(event) })}
-        onPointerUp={() => (dragging.current = false)}
-        onKeyDown={key}
-      >
-        {counts.map((value, bin) => (
-          <g key={bin} class={bin >= first && bin <= end ? 'bin' : 'bin off'}>
-            <rect class="bin-room" x={bin} y={0} width={1} height={HEIGHT}>
-              <title>{`${duration(bounds[bin] ?? 0)} – ${duration(upper(bounds, bin))}: ${count(value)}, ${count(errors[bin] ?? 0)} failed`}</title>
-            </rect>
-            <Column bin={bin} value={value} most={most} kind="bin-all" />
-            <Column bin={bin} value={errors[bin] ?? 0} most={most} kind="bin-failed" />
-          </g>
-        ))}
-      </svg>
+      <Bars data={data} first={first} last={last} range={range} onRange={setRange} onOpen={() => go(address)} />
       <Scale bounds={bounds} />
       <p role="status">
         <span class="number">
-          {range ? `${duration(bounds[first] ?? 0)} – ${duration(upper(bounds, end))}: ` : ''}
+          {range ? `${duration(least)} – ${duration(most)}: ` : ''}
           {count(chosen)} spans
         </span>{' '}
         {range ? (
           <>
-            <a href={address()}>show their traces</a> <button class="link" onClick={() => setRange(undefined)}>choose all</button>
+            <a href={address}>show their traces</a> <button class="link" onClick={() => setRange(undefined)}>choose all</button>
           </>
         ) : (
           <span class="muted">drag over bars to choose</span>
@@ -88,6 +47,70 @@ export function Histogram({ histogram, search }: HistogramProps) {
       </p>
     </div>
   );
+}
+
+interface BarsProps {
+  readonly data: Data;
+  readonly first: number;
+  readonly last: number;
+  readonly range: Range | undefined;
+  readonly onRange: (range: Range | undefined) => void;
+  readonly onOpen: () => void;
+}
+
+function Bars({ data: { bounds, counts, errors }, first, last, range, onRange, onOpen }: BarsProps) {
+  const dragging = useRef<number>(undefined);
+  const most = Math.max(1, ...counts);
+  const drag = (event: PointerEvent): void => {
+    const head = binAt(event, counts.length);
+    dragging.current ??= head;
+    onRange({ anchor: dragging.current, head });
+  };
+  return (
+    <svg
+      viewBox={`0 0 ${counts.length} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="group"
+      tabindex={0}
+      aria-label="Histogram of durations: arrows choose a bar, with shift several, enter shows the traces"
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        drag(event);
+      }}
+      onPointerMove={(event) => dragging.current !== undefined && drag(event)}
+      onPointerUp={() => (dragging.current = undefined)}
+      onPointerCancel={() => (dragging.current = undefined)}
+      onKeyDown={(event) => chooseByKey(event, range, counts.length, { onRange, onOpen })}
+    >
+      {counts.map((value, bin) => (
+        <g key={bin} class={bin >= first && bin <= last ? 'bin' : 'bin off'}>
+          <rect class="bin-room" x={bin} y={0} width={1} height={HEIGHT}>
+            <title>{`${duration(bounds[bin] ?? 0)} – ${duration(upper(bounds, bin))}: ${count(value)}, ${count(errors[bin] ?? 0)} failed`}</title>
+          </rect>
+          <Column bin={bin} value={value} most={most} kind="bin-all" />
+          <Column bin={bin} value={errors[bin] ?? 0} most={most} kind="bin-failed" />
+        </g>
+      ))}
+    </svg>
+  );
+}
+
+function binAt(event: PointerEvent, bins: number): number {
+  const box = event.currentTarget instanceof Element ? event.currentTarget.getBoundingClientRect() : new DOMRect();
+  return Math.max(0, Math.min(bins - 1, Math.floor(((event.clientX - box.left) / box.width) * bins)));
+}
+
+function chooseByKey(event: KeyboardEvent, range: Range | undefined, bins: number, { onRange, onOpen }: Pick<BarsProps, 'onRange' | 'onOpen'>): void {
+  const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+  if (by !== 0) {
+    const within = (bin: number): number => Math.max(0, Math.min(bins - 1, bin));
+    const head = within((range?.head ?? (by > 0 ? -1 : bins)) + by);
+    onRange({ anchor: event.shiftKey && range ? range.anchor : head, head });
+  } else if (event.key === 'Enter' && range) onOpen();
+  else if (event.key === 'Escape' && range) onRange(undefined);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 /** Few bars would be planks. */

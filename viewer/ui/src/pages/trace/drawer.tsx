@@ -11,7 +11,7 @@ import { Icon } from '../../parts/icon';
 import { Service } from '../../parts/service';
 import { type Analysis, type Row, serviceOf } from '../../trace/analysis';
 import { grouped } from '../../trace/meaning';
-import { moment } from '../../trace/model';
+import { moment, type Span, type Trace } from '../../trace/model';
 import { Events, Links, Logs } from './happenings';
 
 export interface DrawerProps {
@@ -27,9 +27,6 @@ export function Drawer({ row, analysis, onOpen }: DrawerProps) {
     change({ span: null });
     document.querySelector<HTMLElement>('.rows')?.focus({ preventScroll: true });
   };
-  const scope = trace.scopes[span.scope];
-  const resource = trace.resources[span.resource];
-  const logs = trace.logs.filter((log) => log.span === span.id);
   return (
     <aside class="drawer" aria-label={`Span ${span.name}`}>
       <header>
@@ -52,22 +49,43 @@ export function Drawer({ row, analysis, onOpen }: DrawerProps) {
         </Section>
       ))}
       <Dropped number={span.droppedAttributes} what="attributes" />
+      <Happenings row={row} trace={trace} />
+      <Origin span={span} trace={trace} />
+      <Section title="Raw JSON">
+        <Copy what="the span as JSON" text={() => raw(row)}>copy</Copy>
+        <pre class="raw">{raw(row)}</pre>
+      </Section>
+    </aside>
+  );
+}
+
+function Happenings({ row, trace }: { readonly row: Row; readonly trace: Trace }) {
+  const { span } = row;
+  const logs = trace.logs.filter((log) => log.span === span.id);
+  return (
+    <>
       {span.events.length > 0 && <Section title={`Events (${count(span.events.length)})`} open><Events events={span.events} row={row} /></Section>}
       <Dropped number={span.droppedEvents} what="events" />
       {logs.length > 0 && <Section title={`Logs (${count(logs.length)})`} open><Logs logs={logs} row={row} /></Section>}
       <Links span={span} trace={trace} />
       <Dropped number={span.droppedLinks} what="links" />
+    </>
+  );
+}
+
+/** Who made the span. */
+function Origin({ span, trace }: { readonly span: Span; readonly trace: Trace }) {
+  const resource = trace.resources[span.resource];
+  const scope = trace.scopes[span.scope];
+  return (
+    <>
       {resource && <Section title="Resource"><AttributeList attributes={resource.attributes} /></Section>}
       {scope && (
         <Section title="Scope">
           <AttributeList attributes={[['name', scope.name], ['version', scope.version], ['schema', scope.schemaUrl], ...scope.attributes]} />
         </Section>
       )}
-      <Section title="Raw JSON">
-        <Copy what="the span as JSON" text={() => raw(row)}>copy</Copy>
-        <pre class="raw">{raw(row)}</pre>
-      </Section>
-    </aside>
+    </>
   );
 }
 

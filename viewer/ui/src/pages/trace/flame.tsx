@@ -23,16 +23,8 @@ const DEEPEST = 400;
 type Stretch = Pick<Block, 'at' | 'total'>;
 
 export function Flame({ analysis, onOpen }: FlameProps) {
-  const blocks = useMemo(() => flame(analysis).filter(({ depth }) => depth < DEEPEST), [analysis]);
-  const whole = useMemo(() => blocks.reduce((sum, { depth, total }) => (depth === 0 ? sum + total : sum), 0), [blocks]);
-  // By the longest span of a block: blocks are made anew when more of the trace comes.
-  const [focusId, setFocus] = useState<string>();
-  const [chosenId, setChosen] = useState<string>();
-  const blockOf = (id: string | undefined): Block | undefined => blocks.find(({ sample }) => sample.span.id === id);
-  const focus = blockOf(focusId);
-  const chosen = blockOf(chosenId) ?? blocks[0];
+  const { blocks, whole, chosen, focus, seen, choose, look } = useFlame(analysis);
   const width = useRef(0);
-  const seen: Stretch = focus ?? { at: 0, total: Math.max(1, whole) };
   const deepest = blocks.reduce((depth, block) => Math.max(depth, block.depth), 0) + 1;
   const under = (event: MouseEvent): Block | undefined => {
     const box = event.currentTarget instanceof Element ? event.currentTarget.getBoundingClientRect() : new DOMRect();
@@ -40,23 +32,11 @@ export function Flame({ analysis, onOpen }: FlameProps) {
     const depth = Math.floor((event.clientY - box.top) / HEIGHT);
     return blocks.find((block) => block.depth === depth && block.at <= at && at < block.at + block.total);
   };
-  const look = (block: Block | undefined): void => setFocus(block === focus ? undefined : block?.sample.span.id);
-  const key = (event: KeyboardEvent): void => {
-    if (!chosen) return;
-    const next = NEIGHBOURS[event.key]?.(chosen, blocks);
-    if (event.key === 'Enter') onOpen(chosen.sample);
-    else if (event.key === ' ') look(chosen);
-    else if (next) setChosen(next.sample.span.id);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
   return (
     <div class="scroll flame-page">
       <p class="note" role="status">
-        {chosen ? <Told block={chosen} whole={whole} /> : 'nothing'}{' '}
-        {chosen && <button class="link" onClick={() => onOpen(chosen.sample)}>longest span</button>}{' '}
-        {focus && <button class="link" onClick={() => setFocus(undefined)}>all</button>}
+        {chosen && <Told block={chosen} whole={whole} />} {chosen && <button class="link" onClick={() => onOpen(chosen.sample)}>longest span</button>}{' '}
+        {focus && <button class="link" onClick={() => look(focus)}>all</button>}
       </p>
       <Canvas
         class="flame"
@@ -68,12 +48,34 @@ export function Flame({ analysis, onOpen }: FlameProps) {
           width.current = size.width;
           paint(context, size, blocks, seen, chosen);
         }}
-        onPointerMove={(event) => setChosen(under(event)?.sample.span.id ?? chosenId)}
+        onPointerMove={(event) => choose(under(event) ?? chosen)}
         onClick={(event) => look(under(event))}
-        onKeyDown={key}
+        onKeyDown={(event) => {
+          const next = chosen && NEIGHBOURS[event.key]?.(chosen, blocks);
+          if (event.key === 'Enter' && chosen) onOpen(chosen.sample);
+          else if (event.key === ' ') look(chosen);
+          else if (next) choose(next);
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
+        }}
       />
     </div>
   );
+}
+
+/** Which block is told of, and which is as wide as the page. Blocks are made anew when more of a trace comes, so they go by their longest span. */
+function useFlame(analysis: Analysis) {
+  const blocks = useMemo(() => flame(analysis).filter(({ depth }) => depth < DEEPEST), [analysis]);
+  const whole = useMemo(() => blocks.reduce((sum, { depth, total }) => (depth === 0 ? sum + total : sum), 0), [blocks]);
+  const [focusId, setFocus] = useState<string>();
+  const [chosenId, setChosen] = useState<string>();
+  const blockOf = (id: string | undefined): Block | undefined => blocks.find(({ sample }) => sample.span.id === id);
+  const [focus, chosen] = [blockOf(focusId), blockOf(chosenId) ?? blocks[0]];
+  const seen: Stretch = focus ?? { at: 0, total: Math.max(1, whole) };
+  const choose = (block: Block | undefined): void => setChosen(block?.sample.span.id);
+  const look = (block: Block | undefined): void => setFocus(block === focus ? undefined : block?.sample.span.id);
+  return { blocks, whole, chosen, focus, seen, choose, look };
 }
 
 function Told({ block, whole }: { readonly block: Block; readonly whole: number }) {

@@ -10,7 +10,7 @@ import type { Analysis, Row } from '../../trace/analysis';
 import { moment } from '../../trace/model';
 import { CompareWith } from './compare_with';
 import { ExportMenu } from './export';
-import { type State, VIEWS } from './view';
+import { type State, VIEWS } from './state';
 
 export interface HeadProps {
   readonly analysis: Analysis;

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { change, go, to } from '../../app/address';
 import { type Analysis, type Row, unfolded } from '../../trace/analysis';
 import { next } from './find';
-import { fold, pan, type State, toggled, zoomBy } from './view';
+import { fold, pan, type State, toggled, zoomBy } from './state';
 
 export interface KeysOf {
   readonly analysis: Analysis;

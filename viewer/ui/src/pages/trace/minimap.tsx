@@ -7,7 +7,7 @@ import { colour } from '../../app/theme';
 import { Canvas } from '../../parts/canvas';
 import type { Size } from '../../parts/size';
 import { type Analysis, serviceOf } from '../../trace/analysis';
-import { type Zoom, zoomTo } from './view';
+import { type Zoom, zoomTo } from './state';
 
 export interface MinimapProps {
   readonly analysis: Analysis;

@@ -6,7 +6,7 @@ import { Icon } from '../../parts/icon';
 import { type Row, serviceOf } from '../../trace/analysis';
 import type { Log, Trace } from '../../trace/model';
 import { plain } from '../../trace/value';
-import type { Zoom } from './view';
+import type { Zoom } from './state';
 
 export interface SpanRowProps {
   readonly row: Row;

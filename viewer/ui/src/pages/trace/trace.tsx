@@ -8,7 +8,7 @@ import { Problem } from '../../parts/problem';
 import { analyse } from '../../trace/analysis';
 import type { Trace } from '../../trace/model';
 import { unpack } from '../../trace/permalink';
-import { TraceView } from './view_of';
+import { TraceView } from './view';
 
 export function TracePage({ id, params }: { readonly id: string; readonly params: URLSearchParams }) {
   const { data, error } = useTrace(id);

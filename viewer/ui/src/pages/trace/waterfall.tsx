@@ -10,7 +10,7 @@ import { groupBy } from '../../trace/group';
 import type { Log } from '../../trace/model';
 import { Minimap } from './minimap';
 import { SpanRow } from './span_row';
-import { fold, type State, toggled, type Zoom } from './view';
+import { fold, type State, toggled, type Zoom } from './state';
 
 export interface WaterfallProps {
   readonly analysis: Analysis;

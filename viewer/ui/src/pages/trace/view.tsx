@@ -8,7 +8,7 @@ import { found, next, onNextMatch } from './find';
 import { Flame } from './flame';
 import { Head } from './head';
 import { useTraceKeys } from './keys';
-import { stateOf } from './view';
+import { stateOf } from './state';
 import { Table } from './table';
 import { Waterfall } from './waterfall';
 
