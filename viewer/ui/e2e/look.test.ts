@@ -19,7 +19,6 @@ const LOOKS = [
   { name: 'light', viewport: WIDE, colorScheme: 'light' },
   { name: 'dark', viewport: WIDE, colorScheme: 'dark' },
   { name: 'narrow', viewport: NARROW, colorScheme: 'light' },
-  { name: 'narrow-dark', viewport: NARROW, colorScheme: 'dark' },
 ] as const;
 
 let viewer: Viewer;

@@ -20,7 +20,7 @@ describe('numbers', () => {
     expect(count(18_204)).toBe('18,204');
     expect(count(1_250_000)).toBe('1.25M');
     expect(compact(1200)).toBe('1.20k');
-    expect([0.5, 0.05, 0.001, 0].map((value) => plain(rate(value)))).toEqual(['0.500 /s', '3.00 /min', '3.60 /h', '0 /s']);
+    expect([0.5, 0.05, 0.005, 0.0001, 0].map((value) => plain(rate(value)))).toEqual(['0.500 /s', '0.0500 /s', '0.300 /min', '0.360 /h', '0 /s']);
     expect(['50.0\u202fms', '1.50\u202fs', '100\u202fms', '0', '1,000', '0.400 /s'].map(round)).toEqual(['50\u202fms', '1.5\u202fs', '100\u202fms', '0', '1,000', '0.4 /s']);
     expect(plain(percent(0.0031))).toBe('0.310 %');
   });

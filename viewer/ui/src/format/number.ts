@@ -69,7 +69,7 @@ export function compact(value: number): string {
 
 /** Events per second, told per minute or hour where they are rare. */
 export function rate(perSecond: number): string {
-  const [factor, unit] = RATES.find(([factor]) => perSecond * factor >= 0.1) ?? [1, '/s'];
+  const [factor, unit] = RATES.find(([factor]) => perSecond * factor >= 0.01) ?? [1, '/s'];
   return text({ number: compact(perSecond * factor), unit });
 }
 

@@ -28,6 +28,11 @@ export function moments(from: number, to: number, wanted: number): number[] {
   return ticks;
 }
 
+/** 1, 2 and 5 of each power of ten between two positive values. */
+export function rounds(from: number, to: number): number[] {
+  return decades(from / 10, to).flatMap((power) => [power, 2 * power, 5 * power]).filter((tick) => tick >= from && tick <= to);
+}
+
 /** Powers of ten between two positive values. */
 export function decades(from: number, to: number): number[] {
   const ticks: number[] = [];

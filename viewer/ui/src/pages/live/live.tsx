@@ -28,7 +28,7 @@ export function LivePage() {
         <Tile name="duration p50" value={durationQuantity(now?.p50)} more={`p95 ${now?.p95 == null ? '–' : duration(now.p95)}`}>
           <Sparkline wide values={column(shown, 'p95')} label="p95 of each second" />
         </Tile>
-        <Tile name="outgoing calls" value={perSecond(now?.calls)} more={`${now?.callFailures ?? 0} failed`} failed={(now?.callFailures ?? 0) > 0}>
+        <Tile name="outgoing calls" value={perSecond(now?.calls)} more={<span class={now?.callFailures ? 'failed' : ''}>{now?.callFailures ?? 0} failed</span>}>
           <Sparkline wide values={column(shown, 'calls')} failed={column(shown, 'callFailures')} label="outgoing calls a second" />
         </Tile>
         <Tile name="in flight" value={plainQuantity(now?.inFlight)}>
@@ -79,14 +79,14 @@ function machine(now: Tick | undefined): string {
 interface TileProps {
   readonly name: string;
   readonly value: Quantity;
-  readonly more?: string;
+  readonly more?: ComponentChildren;
   readonly failed?: boolean;
   readonly children: ComponentChildren;
 }
 
 function Tile({ name, value, more = '', failed = false, children }: TileProps) {
   return (
-    <section class="tile" aria-label={`${name}: ${text(value)} ${more}`}>
+    <section class="tile" aria-label={`${name}: ${text(value)}`}>
       <h2>{name}</h2>
       <p class={failed ? 'big number failed' : 'big number'}>
         {value.number}

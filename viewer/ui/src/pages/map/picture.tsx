@@ -78,8 +78,8 @@ function Node({ node, place: { x, y }, radius, upright }: NodeProps) {
           </text>
         ))}
       {kind !== '' && node.kind !== 'user' && (
-        <text class="map-figures" x={x} y={y + 4}>
-          {short(kind).slice(0, 8)}
+        <text class="map-figures" x={x} y={y - radius - 7}>
+          {short(kind)}
         </text>
       )}
     </a>

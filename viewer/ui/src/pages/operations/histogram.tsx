@@ -3,7 +3,8 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Histogram as Data } from '../../api/types';
 import { go, to } from '../../app/address';
-import { count, duration } from '../../format/number';
+import { count, duration, round } from '../../format/number';
+import { rounds } from '../../format/ticks';
 
 export interface HistogramProps {
   readonly histogram: Data;
@@ -140,13 +141,21 @@ function upper(bounds: readonly number[], bin: number): number {
   return bounds[bin + 1] ?? Math.round((bounds[bin] ?? 0) * STEP);
 }
 
-const LABELS = 6;
-
+/** Round durations, as many as have room. */
 function Scale({ bounds }: { readonly bounds: readonly number[] }) {
-  const every = Math.max(1, Math.ceil(bounds.length / LABELS));
+  const [least, most] = [bounds[0] ?? 1, upper(bounds, bounds.length - 1)];
+  const ticks = rounds(least, most);
+  const every = Math.ceil(ticks.length / LABELS);
+  const place = (tick: number): string => `${((Math.log10(tick / least) / Math.log10(most / least)) * 100).toFixed(2)}%`;
   return (
     <div class="scale number muted" aria-hidden="true">
-      {bounds.map((bound, bin) => bin % every === 0 && <span key={bin} style={{ left: `${((bin / bounds.length) * 100).toFixed(2)}%` }}>{duration(bound)}</span>)}
+      {ticks.filter((_, at) => at % every === 0).map((tick) => (
+        <span key={tick} style={{ left: place(tick) }}>
+          {round(duration(tick))}
+        </span>
+      ))}
     </div>
   );
 }
+
+const LABELS = 7;
