@@ -223,7 +223,7 @@ fn shares(trace: &Trace) -> Vec<Share> {
         match shares.iter_mut().find(|share| share.name == service) {
             Some(share) => {
                 share.spans += 1;
-                share.own += own;
+                share.own = share.own.saturating_add(own);
             }
             None => shares.push(Share { name: service.to_owned(), spans: 1, own }),
         }
