@@ -1,5 +1,5 @@
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use opentelemetry::trace::{SpanId, TraceId};
 
@@ -43,13 +43,7 @@ pub(crate) struct Whole<'a> {
 
 impl<'a> Whole<'a> {
     pub(crate) fn of(trace: &'a Trace) -> Self {
-        let mut services: Vec<&str> = Vec::new();
-        for span in &trace.spans {
-            let service = &**span.service();
-            if !services.contains(&service) {
-                services.push(service);
-            }
-        }
+        let services: HashSet<&str> = trace.spans.iter().map(|span| &**span.service()).collect();
         let (spans, services) = (trace.spans.len() as u32, services.len() as u32);
         Self {
             all: &trace.spans,
