@@ -127,7 +127,8 @@ pub(super) fn read(content: &mut Content, value: Value) -> Result<(), String> {
     for log in &trace.logs {
         let (resource, scope) = source(&trace, log.resource, log.scope)?;
         let log_records = vec![record(&id, log, &at)?];
-        let scope_logs = vec![ScopeLogs { scope: Some(scope), log_records, ..ScopeLogs::default() }];
+        let schema_url = trace.scopes[log.scope].schema_url.clone();
+        let scope_logs = vec![ScopeLogs { scope: Some(scope), log_records, schema_url }];
         content.logs.push(ResourceLogs { resource: Some(resource), scope_logs, ..ResourceLogs::default() });
     }
     Ok(())

@@ -217,16 +217,15 @@ fn shares(trace: &Trace) -> Vec<Share> {
     let mut order: Vec<usize> = (0..trace.spans.len()).collect();
     order.sort_by_key(|place| trace.spans[*place].start);
     let mut shares: Vec<Share> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for place in order {
         let service = &**trace.spans[place].service();
-        let own = self_time(&trace.spans, &children, place);
-        match shares.iter_mut().find(|share| share.name == service) {
-            Some(share) => {
-                share.spans += 1;
-                share.own += own;
-            }
-            None => shares.push(Share { name: service.to_owned(), spans: 1, own }),
-        }
+        let share = *places.entry(service).or_insert_with(|| {
+            shares.push(Share { name: service.to_owned(), spans: 0, own: 0 });
+            shares.len() - 1
+        });
+        shares[share].spans += 1;
+        shares[share].own = shares[share].own.saturating_add(self_time(&trace.spans, &children, place));
     }
     shares
 }

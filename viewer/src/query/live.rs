@@ -79,7 +79,7 @@ pub(crate) fn failures(store: &Store, after: u64) -> (Vec<WrittenFailure>, u64) 
 /// What the process measures of itself is shown with the second in which it was measured, or as it was last measured.
 pub(crate) fn tick(store: &Store, running: &Running, second: &Second, now: u64) -> Tick {
     let is_now = second.time + 2 >= now / 1_000_000_000;
-    let until = (second.time + 1) * 1_000_000_000;
+    let until = (second.time + 1).saturating_mul(1_000_000_000);
     let served = running.iter().filter(|(_, span)| span.kind.is_served()).count();
     let measured = || sum(store, "http.server.active_requests", until);
     let in_flight = if is_now && served > 0 { Some(served as f64) } else { measured() };
@@ -106,7 +106,8 @@ fn sum(store: &Store, name: &str, until: u64) -> Option<f64> {
     let instrument: &Instrument = store.metrics.instruments.get(name)?;
     let last = |series: &Series| {
         let points = series.points.iter().rev();
-        let point = points.clone().find(|point| point.time <= until && point.time + FRESH >= until)?;
+        let point =
+            points.clone().find(|point| point.time <= until && point.time.saturating_add(FRESH) >= until)?;
         // Idle time is no use of the processor.
         let is_idle = find(&series.attributes, "cpu.mode").is_some_and(|mode| mode.as_text() == Some("idle"));
         match &point.data {

@@ -213,7 +213,9 @@ fn distributions(one: OneSeries, points: &[&Point], is_cumulative: bool) -> OneS
         let len = last.map_or(0, |last| last.counts.len());
         let mut sum = vec![0; len];
         for part in all.iter().filter(|part| part.counts.len() == len) {
-            sum.iter_mut().zip(&*part.counts).for_each(|(sum, count)| *sum += count);
+            sum.iter_mut()
+                .zip(&*part.counts)
+                .for_each(|(sum, count): (&mut u64, &u64)| *sum = sum.saturating_add(*count));
         }
         sum
     };
@@ -244,11 +246,11 @@ fn part(all: &[&Distribution], place: usize, is_cumulative: bool) -> Option<Vec<
 
 /// Within its bucket a value is taken to be anywhere with equal chance. The last bucket has no end: its beginning is told.
 fn quantile(counts: &[u64], bounds: &[f64], wanted: f64) -> Option<f64> {
-    let total: u64 = counts.iter().sum();
-    if total == 0 || bounds.is_empty() {
+    let total: f64 = counts.iter().map(|count| *count as f64).sum();
+    if total == 0.0 || bounds.is_empty() {
         return None;
     }
-    let rank = (wanted * total as f64).max(1.0);
+    let rank = (wanted * total).max(1.0);
     let mut seen = 0.0;
     for (place, count) in counts.iter().map(|count| *count as f64).enumerate() {
         if count > 0.0 && seen + count >= rank {

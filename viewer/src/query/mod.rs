@@ -59,10 +59,9 @@ pub(crate) type Scanned = u64;
 /// The spans of a trace that a search finds, if any.
 fn matching<'a>(query: &'a Query, trace: &'a Trace) -> impl Iterator<Item = &'a crate::model::Span> {
     let whole = (!query.is_empty()).then(|| Whole::of(trace));
-    trace
-        .spans
-        .iter()
-        .filter(move |span| query.is_empty() || query.matches(&Subject::span(trace.id, span, whole)))
+    let is_it =
+        move |span: &crate::model::Span| query.matches(&Subject::span(trace.id, span, whole.as_ref()));
+    trace.spans.iter().filter(move |span| query.is_empty() || is_it(span))
 }
 
 fn micros(nanos: u64) -> u64 {

@@ -160,7 +160,7 @@ pub(crate) fn operations(
         for span in
             trace.spans.iter().filter(|span| kinds.has(span.kind, span.is_root()) && range.has(span.start))
         {
-            if query.is_empty() || query.matches(&Subject::span(trace.id, span, whole)) {
+            if query.is_empty() || query.matches(&Subject::span(trace.id, span, whole.as_ref())) {
                 gathered.entry((span.service(), &span.name, span.kind)).or_default().add(span, time);
             }
         }

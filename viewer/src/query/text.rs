@@ -67,7 +67,7 @@ pub(crate) fn tree(document: &Document) -> String {
     while let Some((place, depth)) = stack.pop() {
         let span = &document.spans[place];
         line(&mut text, span, depth, self_time(&document.spans, &children, place), document.spans[0].start);
-        stack.extend(children.of(span).iter().rev().map(|child| (*child, depth + 1)));
+        stack.extend(children.of(place).iter().rev().map(|child| (*child, depth + 1)));
     }
     for span in &document.running {
         running_line(&mut text, span, document.now);

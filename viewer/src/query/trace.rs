@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
@@ -62,21 +63,25 @@ fn linked_from(store: &Store, id: TraceId) -> Vec<LinkedFrom> {
 }
 
 /// Each resource or scope once, with its place.
-struct Table<'a, T>(Vec<&'a Arc<T>>);
+struct Table<'a, T> {
+    all: Vec<&'a Arc<T>>,
+    places: HashMap<*const T, usize>,
+}
 
 impl<'a, T> Table<'a, T> {
-    fn new(all: impl Iterator<Item = &'a Arc<T>>) -> Self {
-        let mut table: Vec<&'a Arc<T>> = Vec::new();
-        for of in all {
-            if !table.iter().any(|other| Arc::ptr_eq(other, of)) {
-                table.push(of);
-            }
+    fn new(of: impl Iterator<Item = &'a Arc<T>>) -> Self {
+        let mut table = Self { all: Vec::new(), places: HashMap::new() };
+        for one in of {
+            table.places.entry(Arc::as_ptr(one)).or_insert_with(|| {
+                table.all.push(one);
+                table.all.len() - 1
+            });
         }
-        Self(table)
+        table
     }
 
     fn place(&self, of: &Arc<T>) -> usize {
-        self.0.iter().position(|other| Arc::ptr_eq(other, of)).expect("it is made of all of them")
+        *self.places.get(&Arc::as_ptr(of)).expect("it is made of all of them")
     }
 }
 
@@ -116,7 +121,7 @@ impl Serialize for Document {
         document.serialize_field("now", &places.time(self.now))?;
         document.serialize_field(
             "resources",
-            &places.resources.0.iter().map(|of| WrittenResource(of)).collect::<Vec<_>>(),
+            &places.resources.all.iter().map(|of| WrittenResource(of)).collect::<Vec<_>>(),
         )?;
         document.serialize_field("scopes", &scopes_of(&places, !self.running.is_empty()))?;
         document.serialize_field("spans", &Spans { document: self, places: &places })?;
@@ -159,7 +164,7 @@ fn scopes_of<'a>(places: &Places<'a>, has_running: bool) -> Vec<WrittenScope<'a>
     };
     let empty =
         has_running.then_some(WrittenScope { name: "", version: "", schema_url: "", attributes: Pairs(&[]) });
-    places.scopes.0.iter().map(written).chain(empty).collect()
+    places.scopes.all.iter().map(written).chain(empty).collect()
 }
 
 /// Those that have ended and those that run, in the order of their start.
@@ -242,7 +247,7 @@ impl<'a> WrittenSpan<'a> {
             status: "unset",
             message: "",
             resource: places.resources.place(&span.resource),
-            scope: places.scopes.0.len(),
+            scope: places.scopes.all.len(),
             attributes: Pairs(&[]),
             events: Vec::new(),
             links: Vec::new(),

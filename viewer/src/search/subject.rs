@@ -1,3 +1,6 @@
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
 use opentelemetry::trace::{SpanId, TraceId};
 
 use crate::model::{Attribute, Event, Kind, Log, Span, Status, Value};
@@ -23,13 +26,15 @@ pub(crate) struct Subject<'a> {
     pub(super) body: Option<&'a Value>,
     pub(super) attributes: &'a [Attribute],
     pub(super) resource: &'a [Attribute],
-    pub(super) whole: Option<Whole<'a>>,
+    pub(super) whole: Option<&'a Whole<'a>>,
 }
 
 /// The trace that a span is of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Whole<'a> {
     pub(super) all: &'a [Span],
+    /// The place of each span, once somebody asks for one's parent.
+    pub(super) places: OnceCell<HashMap<SpanId, usize>>,
     pub(super) duration: u64,
     pub(super) spans: u32,
     pub(super) errors: u32,
@@ -38,20 +43,21 @@ pub(crate) struct Whole<'a> {
 
 impl<'a> Whole<'a> {
     pub(crate) fn of(trace: &'a Trace) -> Self {
-        let mut services: Vec<&str> = Vec::new();
-        for span in &trace.spans {
-            let service = &**span.service();
-            if !services.contains(&service) {
-                services.push(service);
-            }
-        }
+        let services: HashSet<&str> = trace.spans.iter().map(|span| &**span.service()).collect();
         let (spans, services) = (trace.spans.len() as u32, services.len() as u32);
-        Self { all: &trace.spans, duration: trace.duration(), spans, errors: trace.errors, services }
+        Self {
+            all: &trace.spans,
+            places: OnceCell::new(),
+            duration: trace.duration(),
+            spans,
+            errors: trace.errors,
+            services,
+        }
     }
 }
 
 impl<'a> Subject<'a> {
-    pub(crate) fn span(trace: TraceId, span: &'a Span, whole: Option<Whole<'a>>) -> Self {
+    pub(crate) fn span(trace: TraceId, span: &'a Span, whole: Option<&'a Whole<'a>>) -> Self {
         Self {
             service: span.service(),
             name: &span.name,
@@ -122,9 +128,10 @@ impl<'a> Subject<'a> {
 
     /// Who the parent is of, if that has come.
     pub(super) fn parent_service(&self) -> Option<&'a str> {
-        let parent =
-            self.whole?.all.iter().find(|span| span.id == self.parent && self.parent != SpanId::INVALID)?;
-        Some(parent.service())
+        let whole = self.whole?;
+        let place = |(place, span): (usize, &Span)| (span.id, place);
+        let places = whole.places.get_or_init(|| whole.all.iter().enumerate().map(place).collect());
+        places.get(&self.parent).map(|place| &**whole.all[*place].service())
     }
 
     pub(super) fn is_error(&self) -> bool {

@@ -50,8 +50,15 @@ fn holds(search: &str) -> bool {
     let query = Query::parse(search).unwrap_or_else(|error| panic!("{search}: {error:?}"));
     let trace = TraceId::from(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
     let parent = Span { id: SpanId::from(1), ..span() };
-    let whole = Whole { all: &[parent], duration: 312_000_000, spans: 11, errors: 2, services: 2 };
-    query.matches(&Subject::span(trace, &span(), Some(whole)))
+    let whole = Whole {
+        all: &[parent],
+        places: Default::default(),
+        duration: 312_000_000,
+        spans: 11,
+        errors: 2,
+        services: 2,
+    };
+    query.matches(&Subject::span(trace, &span(), Some(&whole)))
 }
 
 #[test]

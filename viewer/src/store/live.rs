@@ -106,7 +106,7 @@ impl Live {
     }
 
     pub(super) fn add(&mut self, trace: TraceId, span: &Span, is_slow: bool, now: u64) {
-        self.advance(now.max(span.end.min(now + SECOND)));
+        self.advance(now.max(span.end.min(now.saturating_add(SECOND))));
         let first = self.seconds.front().map_or(u64::MAX, |second| second.time);
         let Some(place) = (span.end / SECOND).checked_sub(first) else { return };
         let Some(second) = self.seconds.get_mut(place as usize) else { return };

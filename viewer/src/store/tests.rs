@@ -169,7 +169,7 @@ fn the_slow_and_the_failed_stay_longer() {
     let mut store = Store::new(limits(100));
     let slow = Made { duration: 3 * SECOND, ..quick(1) };
     let failed = Made { is_error: true, ..quick(2) };
-    [slow, failed].map(|made| assert!(made.insert(&mut store)));
+    [slow, failed].into_iter().for_each(|made| assert!(made.insert(&mut store)));
     (10..2_000).for_each(|trace| assert!(quick(trace).insert(&mut store)));
     for trace in [1, 2] {
         assert!(store.traces.get(TraceId::from(trace)).is_some_and(|trace| trace.is_kept), "{trace}");

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
@@ -55,13 +56,14 @@ fn groups<'a, T>(
     source: impl Fn(&'a T) -> (&'a Arc<Resource>, &'a Arc<Scope>),
 ) -> Vec<Group<'a, T>> {
     let mut groups: Vec<Group<'a, T>> = Vec::new();
+    let mut places: HashMap<(*const Resource, *const Scope), usize> = HashMap::new();
     for item in of {
         let (resource, scope) = source(item);
-        let is_it = |group: &&mut Group<'a, T>| Arc::ptr_eq(group.0, resource) && Arc::ptr_eq(group.1, scope);
-        match groups.iter_mut().find(is_it) {
-            Some(group) => group.2.push(item),
-            None => groups.push((resource, scope, vec![item])),
-        }
+        let place = places.entry((Arc::as_ptr(resource), Arc::as_ptr(scope))).or_insert_with(|| {
+            groups.push((resource, scope, Vec::new()));
+            groups.len() - 1
+        });
+        groups[*place].2.push(item);
     }
     groups
 }
