@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceList } from '../src/api/types';
 import type { Trace } from '../src/trace/model';
 import { NARROW, Visitor, WIDE } from './browser';
-import { metrics } from './made';
+import { logs, metrics } from './made';
 import { startSite, startViewer, until, type Viewer } from './viewer';
 
 /** `SCREENSHOTS=../docs npm run e2e` makes those of the documentation. */
@@ -35,6 +35,7 @@ beforeAll(async () => {
   clicks = setInterval(() => void fetch(`${site.url}/home`).catch(() => undefined), 300);
   await viewer.send('/test-trace', {});
   await viewer.otlp('metrics', metrics());
+  await viewer.otlp('logs', logs());
   const { traces } = await until('all traces are whole', async () => {
     const list = await viewer.api<TraceList>('/traces');
     return list.traces.filter(({ spans }) => spans === 11).length >= 24 && list;

@@ -81,7 +81,11 @@ export function skewed(): Trace {
   );
 }
 
-const ROUTES = [['/home', 3], ['/db', 0]] as const;
+/** How many requests of each step were fast, middling and slow. */
+const ROUTES = [
+  ['/home', [[0, 4, 1], [1, 5, 3], [0, 6, 1], [2, 4, 2], [1, 3, 4], [1, 5, 1]]],
+  ['/db', [[6, 2, 0], [9, 1, 0], [7, 3, 0], [4, 2, 1], [8, 1, 0], [9, 2, 0]]],
+] as const;
 
 /** A histogram, a counter and a gauge, as OTLP writes them. */
 export function metrics(): unknown {
@@ -96,11 +100,30 @@ export function metrics(): unknown {
       name: 'http.server.request.duration', unit: 's', description: 'Duration of HTTP server requests.',
       histogram: {
         aggregationTemporality: 2,
-        dataPoints: ROUTES.flatMap(([path, slow]) => six.map((at) => ({ ...point(at), attributes: route(path), count: String(10 * at), sum: at, explicitBounds: [0.01, 0.1, 1], bucketCounts: [String((9 - slow) * at), String(at), String(slow * at), '0'] }))),
+        dataPoints: ROUTES.flatMap(([path, steps]) =>
+          six.map((at) => {
+            const counts = [0, 1, 2].map((bucket) => steps.slice(0, at + 1).reduce((sum, step) => sum + (step[bucket] ?? 0), 0));
+            const all = counts.reduce((sum, many) => sum + many, 0);
+            return { ...point(at), attributes: route(path), count: String(all), sum: all / 10, explicitBounds: [0.01, 0.1, 1], bucketCounts: [...counts.map(String), '0'] };
+          }),
+        ),
       },
     },
     { name: 'requests', unit: '{request}', description: 'Requests.', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: six.map((at) => ({ ...point(at), asInt: String(7 * at) })) } },
     { name: 'process.memory.usage', unit: 'By', description: 'Memory.', gauge: { dataPoints: six.map((at) => ({ ...point(at), asInt: String(48_000_000 + at * 100_000) })) } },
   ];
   return { resourceMetrics: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] }, scopeMetrics: [{ scope: { name: 'made' }, metrics: list }] }] };
+}
+
+const SAYS = [['INFO', 9, 'a request for the stock of item 42'], ['DEBUG', 5, 'asking the cache'], ['INFO', 9, 'found in the cache, 3 ms old'], ['WARN', 13, 'the cache answers slowly'], ['ERROR', 17, 'the stock cannot be read: disk I/O error']] as const;
+
+/** Log lines of all levels, as OTLP writes them. */
+export function logs(): unknown {
+  const logRecords = Array.from({ length: 40 }, (_, at) => {
+    const [severityText, severityNumber, body] = SAYS[(at * at) % SAYS.length] ?? SAYS[0];
+    const attributes = [{ key: 'code.line.number', value: { intValue: String(at) } }];
+    return { timeUnixNano: String(BigInt(Date.now() - at * 1370) * 1_000_000n), severityNumber, severityText, body: { stringValue: body }, attributes };
+  });
+  const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] };
+  return { resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'made' }, logRecords }] }] };
 }

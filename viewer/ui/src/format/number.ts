@@ -69,11 +69,9 @@ export function compact(value: number): string {
 
 /** Events per second, told per minute or hour where they are rare. */
 export function rate(perSecond: number): string {
-  const [factor, unit] = RATES.find(([factor]) => perSecond * factor >= 0.01) ?? [1, '/s'];
+  const [unit, factor] = perSecond >= 0.01 || perSecond === 0 ? (['/s', 1] as const) : perSecond * 60 >= 0.1 ? (['/min', 60] as const) : (['/h', 3600] as const);
   return text({ number: compact(perSecond * factor), unit });
 }
-
-const RATES: readonly Unit[] = [[1, '/s'], [60, '/min'], [3600, '/h']];
 
 /** A round number, as axes have them: `50 ms` and not `50.0 ms`. */
 export function round(told: string): string {

@@ -66,7 +66,7 @@ function Card({ title, wide = false, children }: { readonly title: string; reado
 
 function Series({ series: { start, step, count: counts, errors, p50, p95 } }: { readonly series: OperationDetail['series'] }) {
   const times = useMemo(() => counts.map((_, at) => start + at * step), [start, step, counts]);
-  const durations: Curve[] = useMemo(() => [{ name: 'p50', colour: 'hue-0', values: p50 }, { name: 'p95', colour: 'hue-4', values: p95 }], [p50, p95]);
+  const durations: Curve[] = useMemo(() => [{ name: 'p50', colour: 'hue-1', values: p50 }, { name: 'p95', colour: 'hue-2', values: p95 }], [p50, p95]);
   const rates: Curve[] = useMemo(() => {
     const perSecond = (values: readonly number[]): number[] => values.map((value) => value / (step / 1e6));
     return [{ name: 'all', colour: 'hue-6', values: perSecond(counts) }, { name: 'failed', colour: 'failed', values: perSecond(errors) }];
