@@ -122,7 +122,7 @@ export function logs(): unknown {
   const logRecords = Array.from({ length: 40 }, (_, at) => {
     const [severityText, severityNumber, body] = SAYS[(at * at) % SAYS.length] ?? SAYS[0];
     const attributes = [{ key: 'code.line.number', value: { intValue: String(at) } }];
-    return { timeUnixNano: String(BigInt(Date.now() - at * 1370) * 1_000_000n), severityNumber, severityText, body: { stringValue: body }, attributes };
+    return { timeUnixNano: String(BigInt(Date.now() - (40 - at) * 1370) * 1_000_000n), severityNumber, severityText, body: { stringValue: body }, attributes };
   });
   const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }] };
   return { resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'made' }, logRecords }] }] };
