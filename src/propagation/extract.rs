@@ -104,7 +104,7 @@ impl Extractor for HeaderExtractor<'_> {
 }
 
 /// RFC 9110, 5.3: the lines of a list header are one list. Empty ones add nothing to it.
-fn join<'h>(lines: impl Iterator<Item = &'h str>) -> Option<String> {
+pub(super) fn join<'h>(lines: impl Iterator<Item = &'h str>) -> Option<String> {
     let mut joined = String::new();
     for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
         if !joined.is_empty() {

@@ -11,7 +11,7 @@ pub(super) const TRACEPARENT: &str = "traceparent";
 pub(super) const TRACESTATE: &str = "tracestate";
 
 /// "random-trace-id", the second flag of Level 2.
-const RANDOM: TraceFlags = TraceFlags::new(0x02);
+pub(super) const RANDOM: TraceFlags = TraceFlags::new(0x02);
 
 /// [W3C Trace Context, Level 2](https://www.w3.org/TR/trace-context-2/): `traceparent` and
 /// `tracestate`.
@@ -103,7 +103,8 @@ pub(super) fn headers(cx: &Context) -> Option<(String, Option<String>)> {
         span_id: span_context.span_id(),
         flags: match received {
             Some(received) if received.random => span_context.trace_flags() | RANDOM,
-            _ => span_context.trace_flags(),
+            Some(_) => span_context.trace_flags() & TraceFlags::SAMPLED,
+            None => span_context.trace_flags(),
         },
     };
     let state = span_context.trace_state();

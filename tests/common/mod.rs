@@ -8,7 +8,11 @@
     reason = "each test uses its share"
 )]
 
+#[cfg(feature = "telemetry")]
+pub mod authority;
 pub mod client;
+#[cfg(all(feature = "axum", feature = "telemetry"))]
+pub mod collector;
 pub mod tls;
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use opentelemetry::trace::TraceId;
@@ -120,9 +121,7 @@ pub(crate) fn detail(
         slowest: slowest(&spans, &samples),
         failed: failed(&spans, &samples),
         running_now,
-        status_codes: counted(&spans, |span| {
-            CODES.iter().find_map(|key| span.attribute(key)).map(Value::to_string)
-        }),
+        status_codes: counted(&spans, |span| CODES.iter().find_map(|key| span.attribute(key)).map(as_text)),
         error_types: counted(&spans, error_type),
         series: over_time(&spans, period),
         scanned,
@@ -241,29 +240,32 @@ fn running_samples(
 }
 
 /// "Describes a class of error the operation ended with"; of old instrumentation, the exception's type.
-fn error_type(span: &Span) -> Option<String> {
+fn error_type(span: &Span) -> Option<Cow<'_, str>> {
     if !span.is_error() {
         return None;
     }
     let exception =
         || span.events().iter().find_map(|event| crate::model::find(&event.attributes, "exception.type"));
-    Some(
-        span.attribute("error.type")
-            .or_else(exception)
-            .map_or_else(|| "unknown".to_owned(), Value::to_string),
-    )
+    Some(span.attribute("error.type").or_else(exception).map_or(Cow::Borrowed("unknown"), as_text))
 }
 
-fn counted(spans: &[(TraceId, &Span)], value: impl Fn(&Span) -> Option<String>) -> Vec<Counted> {
-    let mut counts: HashMap<String, (u64, TraceId, &Span)> = HashMap::new();
+fn as_text(value: &Value) -> Cow<'_, str> {
+    value.as_text().map_or_else(|| value.to_string().into(), Cow::Borrowed)
+}
+
+fn counted<'a>(
+    spans: &[(TraceId, &'a Span)],
+    value: impl Fn(&'a Span) -> Option<Cow<'a, str>>,
+) -> Vec<Counted> {
+    let mut counts: HashMap<Cow<'a, str>, (u64, TraceId, &Span)> = HashMap::new();
     for (trace, span) in spans {
         if let Some(value) = value(span) {
             counts.entry(value).or_insert((0, *trace, span)).0 += 1;
         }
     }
-    let counted = |(value, (count, trace, span)): (String, (u64, TraceId, &Span))| {
+    let counted = |(value, (count, trace, span)): (Cow<'_, str>, (u64, TraceId, &Span))| {
         let sample = Pointer { trace: trace.to_string(), span: span.id.to_string() };
-        Counted { value, count, sample }
+        Counted { value: value.into_owned(), count, sample }
     };
     let mut counts: Vec<Counted> = counts.into_iter().map(counted).collect();
     counts.sort_by(|one, other| (other.count, &one.value).cmp(&(one.count, &other.value)));

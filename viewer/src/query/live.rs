@@ -95,7 +95,7 @@ pub(crate) fn tick(store: &Store, running: &Running, second: &Second, now: u64) 
         in_flight: in_flight.or_else(|| (is_now && running.len() > 0).then_some(0.0)),
         cpu: sum(store, "process.cpu.utilization", until),
         memory: sum(store, "process.memory.usage", until),
-        busy: sum(store, "tokio.runtime.busy_ratio", until),
+        busy: sum(store, "tokio.worker.utilization", until),
         spans: second.spans,
         revision: store.revision,
     }

@@ -1,11 +1,12 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
+use std::fmt;
 
 use opentelemetry::trace::SpanId;
 use serde::Serialize;
 
 use super::operations::Period;
 use super::{Durations, Figures, Range, Scanned};
-use crate::model::{Span, Value};
+use crate::model::{Span, Value, find};
 use crate::search::quoted;
 use crate::store::{Store, Trace};
 
@@ -43,14 +44,24 @@ struct Edge {
     search: String,
 }
 
-/// Whoever is called or calls.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Party {
-    kind: &'static str,
-    system: Option<String>,
-    name: String,
-    /// What a search says of its spans.
-    search: String,
+/// Whoever is called or calls, in the words of spans, so that looking one up makes no new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Party<'a> {
+    /// It sends spans.
+    Service(&'a str),
+    /// Whoever calls without a trace of its own.
+    User,
+    /// Known only from calls to it: what kind of party it is, and the attributes that say so.
+    Other { kind: &'static str, first: Said<'a>, second: Option<Said<'a>> },
+}
+
+/// An attribute.
+type Said<'a> = (&'static str, Told<'a>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Told<'a> {
+    Text(&'a str),
+    Int(i64),
 }
 
 #[derive(Default)]
@@ -67,9 +78,10 @@ struct Calls {
 }
 
 #[derive(Default)]
-struct Gathering {
-    nodes: BTreeMap<Party, Traffic>,
-    edges: BTreeMap<(Party, Party), Calls>,
+struct Gathering<'a> {
+    places: HashMap<Party<'a>, usize>,
+    nodes: Vec<(Party<'a>, Traffic)>,
+    edges: HashMap<(usize, usize), Calls>,
 }
 
 pub(crate) fn map(store: &Store, range: Range, now: u64) -> Map {
@@ -80,25 +92,23 @@ pub(crate) fn map(store: &Store, range: Range, now: u64) -> Map {
         scanned += trace.spans.len() as Scanned;
         gathering.trace(trace, range);
     }
-    let nodes = gathering.nodes.into_iter().map(|(party, traffic)| node(party, traffic, seconds)).collect();
-    let edges = gathering.edges.into_iter().map(|(ends, calls)| edge(ends, calls, seconds)).collect();
-    Map { seconds, nodes, edges, scanned }
+    gathering.finish(seconds, scanned)
 }
 
-fn node(party: Party, mut traffic: Traffic, seconds: f64) -> Node {
+fn node(party: Party<'_>, mut traffic: Traffic, seconds: f64) -> Node {
     traffic.durations.sort();
     Node {
         id: party.id(),
         calls: traffic.durations.len(),
         figures: Figures::new(&traffic.durations, traffic.errors, seconds),
-        name: party.name,
-        kind: party.kind,
-        system: party.system,
-        search: party.search,
+        name: party.name(),
+        kind: party.kind(),
+        system: party.system(),
+        search: party.search(),
     }
 }
 
-fn edge((from, to): (Party, Party), mut calls: Calls, seconds: f64) -> Edge {
+fn edge(from: Party<'_>, to: Party<'_>, mut calls: Calls, seconds: f64) -> Edge {
     calls.traffic.durations.sort();
     calls.gaps.sort();
     Edge {
@@ -119,98 +129,125 @@ impl Traffic {
     }
 }
 
-impl Gathering {
-    fn trace(&mut self, trace: &Trace, range: Range) {
-        let by_id: HashMap<SpanId, &Span> = trace.spans.iter().map(|span| (span.id, span)).collect();
-        let mut answered: HashSet<SpanId> = HashSet::new();
-        for span in trace.spans.iter().filter(|span| range.has(span.start)) {
-            self.nodes.entry(Party::service(span)).or_default();
-            if span.kind.is_served() {
-                let parent = by_id.get(&span.parent).copied().filter(|_| span.parent != span.id);
-                answered.extend(parent.map(|parent| parent.id));
-                self.served(span, parent);
-            }
-        }
-        let calls = trace.spans.iter().filter(|span| span.kind.is_call() && !answered.contains(&span.id));
-        calls.filter(|span| range.has(span.start)).for_each(|span| self.unanswered(span));
+impl<'a> Gathering<'a> {
+    fn place(&mut self, party: Party<'a>) -> usize {
+        *self.places.entry(party).or_insert_with(|| {
+            self.nodes.push((party, Traffic::default()));
+            self.nodes.len() - 1
+        })
     }
 
-    fn served(&mut self, span: &Span, parent: Option<&Span>) {
-        let to = Party::service(span);
-        self.nodes.entry(to.clone()).or_default().add(span);
-        let kind = format!("{} kind={}", to.search, span.kind);
-        let (from, seen, search) = match parent {
-            Some(parent) => {
-                let caller = quoted(parent.service(), true);
-                (Party::service(parent), parent, format!("{kind} parent.service={caller}"))
+    fn trace(&mut self, trace: &'a Trace, range: Range) {
+        let spans = &trace.spans;
+        let parents = Parents::new(spans);
+        let mut answered = vec![false; spans.len()];
+        for span in spans.iter().filter(|span| range.has(span.start)) {
+            let service = self.place(Party::Service(span.service()));
+            if span.kind.is_served() {
+                let parent = parents.of(span);
+                parent.into_iter().for_each(|place| answered[place] = true);
+                self.served(span, service, parent.map(|place| &spans[place]));
             }
-            None if span.is_root() => (Party::user(), span, format!("{kind} root")),
+        }
+        let calls = spans.iter().zip(answered).filter(|(span, answered)| span.kind.is_call() && !answered);
+        calls.filter(|(span, _)| range.has(span.start)).for_each(|(span, _)| self.unanswered(span));
+    }
+
+    fn served(&mut self, span: &'a Span, to: usize, parent: Option<&'a Span>) {
+        self.nodes[to].1.add(span);
+        let from = match parent {
+            Some(parent) => self.place(Party::Service(parent.service())),
+            None if span.is_root() => {
+                let user = self.place(Party::User);
+                self.nodes[user].1.add(span);
+                user
+            }
             // Its caller is traced, but has not come.
             None => return,
         };
-        if parent.is_none() {
-            self.nodes.entry(from.clone()).or_default().add(span);
-        }
-        let calls = self.edges.entry((from, to)).or_insert_with(|| Calls { search, ..Calls::default() });
-        // A call lasts as long as its caller waits; without a span of its own, as long as it is served.
-        let is_pair = parent.is_some() && seen.kind.is_call();
-        calls.traffic.add(if is_pair { seen } else { span });
-        if is_pair {
-            calls.gaps.push(seen.duration().saturating_sub(span.duration()));
+        let search = || {
+            let served = format!("{} kind={}", Party::Service(span.service()).search(), span.kind);
+            match parent {
+                Some(parent) => format!("{served} parent.service={}", quoted(parent.service(), true)),
+                None => format!("{served} root"),
+            }
+        };
+        let calls =
+            self.edges.entry((from, to)).or_insert_with(|| Calls { search: search(), ..Calls::default() });
+        match parent.filter(|parent| parent.kind.is_call()) {
+            // A call lasts as long as its caller waits.
+            Some(call) => {
+                calls.traffic.add(call);
+                calls.gaps.push(call.duration().saturating_sub(span.duration()));
+            }
+            None => calls.traffic.add(span),
         }
     }
 
     /// A call to somebody who sends no spans.
-    fn unanswered(&mut self, span: &Span) {
-        let Some(to) = Party::peer(span) else { return };
-        self.nodes.entry(to.clone()).or_default().add(span);
-        let from = Party::service(span);
-        let search = format!("{} {}", from.search, to.search);
-        let calls = self.edges.entry((from, to)).or_insert_with(|| Calls { search, ..Calls::default() });
+    fn unanswered(&mut self, span: &'a Span) {
+        let Some(party) = Party::peer(span) else { return };
+        let (from, to) = (self.place(Party::Service(span.service())), self.place(party));
+        self.nodes[to].1.add(span);
+        let search = || format!("{} {}", Party::Service(span.service()).search(), party.search());
+        let calls =
+            self.edges.entry((from, to)).or_insert_with(|| Calls { search: search(), ..Calls::default() });
         calls.traffic.add(span);
+    }
+
+    fn finish(self, seconds: f64, scanned: Scanned) -> Map {
+        let parties: Vec<Party<'_>> = self.nodes.iter().map(|(party, _)| *party).collect();
+        let edges = self
+            .edges
+            .into_iter()
+            .map(|((from, to), calls)| edge(parties[from], parties[to], calls, seconds));
+        let mut edges: Vec<Edge> = edges.collect();
+        let mut nodes: Vec<Node> =
+            self.nodes.into_iter().map(|(party, of)| node(party, of, seconds)).collect();
+        edges.sort_by(|one, other| (&one.from, &one.to).cmp(&(&other.from, &other.to)));
+        nodes.sort_by(|one, other| one.id.cmp(&other.id));
+        Map { seconds, nodes, edges, scanned }
     }
 }
 
-impl Party {
-    fn id(&self) -> String {
-        match &self.system {
-            Some(system) => format!("{}:{system}/{}", self.kind, self.name),
-            None => format!("{}:{}", self.kind, self.name),
+/// Where each span's parent is. Of few spans it is looked for, of many it is looked up.
+struct Parents<'a> {
+    spans: &'a [Span],
+    by_id: Option<HashMap<SpanId, usize>>,
+}
+
+impl<'a> Parents<'a> {
+    const FEW: usize = 16;
+
+    fn new(spans: &'a [Span]) -> Self {
+        let place = |(place, span): (usize, &Span)| (span.id, place);
+        let by_id = (spans.len() > Self::FEW).then(|| spans.iter().enumerate().map(place).collect());
+        Self { spans, by_id }
+    }
+
+    fn of(&self, span: &Span) -> Option<usize> {
+        if span.is_root() || span.parent == span.id {
+            return None;
+        }
+        match &self.by_id {
+            Some(by_id) => by_id.get(&span.parent).copied(),
+            None => self.spans.iter().position(|other| other.id == span.parent),
         }
     }
+}
 
-    fn service(span: &Span) -> Self {
-        let name = span.service().to_string();
-        let search = format!("service={}", quoted(&name, true));
-        Self { kind: "service", system: None, name, search }
-    }
-
-    /// Whoever calls without a trace of its own.
-    fn user() -> Self {
-        Self { kind: "user", system: None, name: "callers".to_owned(), search: "root kind=server".to_owned() }
-    }
-
+impl<'a> Party<'a> {
     /// The other end of a call, as its caller names it. Newer names of attributes come before older ones.
-    fn peer(span: &Span) -> Option<Self> {
-        let database =
-            Self::system(span, "database", &["db.system.name", "db.system"], &["db.namespace", "db.name"]);
-        let destinations = ["messaging.destination.name", "messaging.destination"];
-        let messaging = || Self::system(span, "messaging", &["messaging.system"], &destinations);
-        database.or_else(messaging).or_else(|| Self::address(span))
-    }
-
-    fn system(span: &Span, kind: &'static str, systems: &[&str], names: &[&str]) -> Option<Self> {
-        let (key, system) = first(span, systems)?;
-        let mut search = is(key, &system);
-        let name = first(span, names);
-        if let Some((key, name)) = &name {
-            search = format!("{search} {}", is(key, name));
+    fn peer(span: &'a Span) -> Option<Self> {
+        let said =
+            |keys: &[&'static str]| keys.iter().find_map(|key| told(span, key).map(|told| (*key, told)));
+        let database = said(&["db.system.name", "db.system"]).map(|first| ("database", first));
+        let system = database.or_else(|| said(&["messaging.system"]).map(|first| ("messaging", first)));
+        if let Some((kind, first)) = system {
+            let names = ["db.namespace", "db.name", "messaging.destination.name", "messaging.destination"];
+            let names = if kind == "database" { &names[..2] } else { &names[2..] };
+            return Some(Self::Other { kind, first, second: said(names) });
         }
-        let name = name.map_or_else(|| system.clone(), |(_, name)| name);
-        Some(Self { kind, system: Some(system), name, search })
-    }
-
-    fn address(span: &Span) -> Option<Self> {
         let keys = [
             "peer.service",
             "service.peer.name",
@@ -219,22 +256,74 @@ impl Party {
             "http.host",
             "network.peer.address",
         ];
-        let (key, address) = first(span, &keys)?;
-        let port = if key == "server.address" { first(span, &["server.port"]) } else { None };
-        let search = match &port {
-            Some((port_key, port)) => format!("{} {}", is(key, &address), is(port_key, port)),
-            None => is(key, &address),
-        };
-        let name = port.map_or_else(|| address.clone(), |(_, port)| format!("{address}:{port}"));
-        Some(Self { kind: "peer", system: None, name, search })
+        let first = said(&keys)?;
+        let second = if first.0 == "server.address" { said(&["server.port"]) } else { None };
+        Some(Self::Other { kind: "peer", first, second })
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::User => "user",
+            Self::Other { kind, .. } => kind,
+        }
+    }
+
+    fn system(&self) -> Option<String> {
+        match self {
+            Self::Other { kind: "database" | "messaging", first: (_, system), .. } => {
+                Some(system.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Service(name) => (*name).to_owned(),
+            Self::User => "callers".to_owned(),
+            Self::Other { kind: "peer", first: (_, address), second: Some((_, port)) } => {
+                format!("{address}:{port}")
+            }
+            Self::Other { kind: "peer", first: (_, address), .. } => address.to_string(),
+            Self::Other { second: Some((_, name)), .. } => name.to_string(),
+            Self::Other { first: (_, system), .. } => system.to_string(),
+        }
+    }
+
+    fn id(&self) -> String {
+        match self.system() {
+            Some(system) => format!("{}:{system}/{}", self.kind(), self.name()),
+            None => format!("{}:{}", self.kind(), self.name()),
+        }
+    }
+
+    /// What a search says of its spans.
+    fn search(&self) -> String {
+        let is =
+            |(key, told): &Said<'_>| format!("{}={}", quoted(key, false), quoted(&told.to_string(), true));
+        match self {
+            Self::Service(name) => format!("service={}", quoted(name, true)),
+            Self::User => "root kind=server".to_owned(),
+            Self::Other { first, second: Some(second), .. } => format!("{} {}", is(first), is(second)),
+            Self::Other { first, .. } => is(first),
+        }
     }
 }
 
-fn is(key: &str, value: &str) -> String {
-    format!("{}={}", quoted(key, false), quoted(value, true))
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Int(int) => write!(f, "{int}"),
+        }
+    }
 }
 
-fn first<'a>(span: &Span, keys: &[&'a str]) -> Option<(&'a str, String)> {
-    let value = |key: &&'a str| span.attribute(key).map(Value::to_string).filter(|value| !value.is_empty());
-    keys.iter().find_map(|key| value(key).map(|value| (*key, value)))
+fn told<'a>(span: &'a Span, key: &str) -> Option<Told<'a>> {
+    match find(&span.attributes, key)? {
+        Value::Text(text) if !text.is_empty() => Some(Told::Text(text)),
+        Value::Int(int) => Some(Told::Int(*int)),
+        _ => None,
+    }
 }

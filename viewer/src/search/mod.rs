@@ -141,11 +141,9 @@ fn compare(subject: &Subject<'_>, field: &Field, operator: Operator, operand: &O
         Field::Span => operator.id(&subject.span.to_bytes(), operand),
         Field::Event => subject.events.iter().any(|event| operator.text(&event.name, operand)),
         Field::TraceDuration => whole.is_some_and(|whole| operator.nanos(whole.duration, operand)),
-        Field::TraceSpans => whole.is_some_and(|whole| operator.number(f64::from(whole.spans), operand)),
+        Field::TraceSpans => whole.is_some_and(|whole| operator.number(whole.spans.len() as f64, operand)),
         Field::TraceErrors => whole.is_some_and(|whole| operator.number(f64::from(whole.errors), operand)),
-        Field::TraceServices => {
-            whole.is_some_and(|whole| operator.number(f64::from(whole.services), operand))
-        }
+        Field::TraceServices => whole.is_some_and(|whole| operator.number(whole.services() as f64, operand)),
         Field::ParentService => {
             subject.parent_service().is_some_and(|service| operator.text(service, operand))
         }

@@ -29,30 +29,34 @@ pub(crate) struct Subject<'a> {
     pub(super) whole: Option<&'a Whole<'a>>,
 }
 
-/// The trace that a span is of.
+/// The trace that a span is of. What not every search asks for is found out once one does.
 #[derive(Debug)]
 pub(crate) struct Whole<'a> {
-    pub(super) all: &'a [Span],
-    /// The place of each span, once somebody asks for one's parent.
-    pub(super) places: OnceCell<HashMap<SpanId, usize>>,
+    pub(super) spans: &'a [Span],
     pub(super) duration: u64,
-    pub(super) spans: u32,
     pub(super) errors: u32,
-    pub(super) services: u32,
+    services: OnceCell<usize>,
+    places: OnceCell<HashMap<SpanId, usize>>,
 }
 
 impl<'a> Whole<'a> {
     pub(crate) fn of(trace: &'a Trace) -> Self {
-        let services: HashSet<&str> = trace.spans.iter().map(|span| &**span.service()).collect();
-        let (spans, services) = (trace.spans.len() as u32, services.len() as u32);
-        Self {
-            all: &trace.spans,
-            places: OnceCell::new(),
-            duration: trace.duration(),
-            spans,
-            errors: trace.errors,
-            services,
-        }
+        Self::new(&trace.spans, trace.duration(), trace.errors)
+    }
+
+    pub(super) fn new(spans: &'a [Span], duration: u64, errors: u32) -> Self {
+        Self { spans, duration, errors, services: OnceCell::new(), places: OnceCell::new() }
+    }
+
+    pub(super) fn services(&self) -> usize {
+        let count = || self.spans.iter().map(|span| &**span.service()).collect::<HashSet<&str>>().len();
+        *self.services.get_or_init(count)
+    }
+
+    fn service_of(&self, id: SpanId) -> Option<&'a str> {
+        let place = |(place, span): (usize, &Span)| (span.id, place);
+        let places = self.places.get_or_init(|| self.spans.iter().enumerate().map(place).collect());
+        places.get(&id).map(|place| &**self.spans[*place].service())
     }
 }
 
@@ -128,10 +132,7 @@ impl<'a> Subject<'a> {
 
     /// Who the parent is of, if that has come.
     pub(super) fn parent_service(&self) -> Option<&'a str> {
-        let whole = self.whole?;
-        let place = |(place, span): (usize, &Span)| (span.id, place);
-        let places = whole.places.get_or_init(|| whole.all.iter().enumerate().map(place).collect());
-        places.get(&self.parent).map(|place| &**whole.all[*place].service())
+        self.whole?.service_of(self.parent)
     }
 
     pub(super) fn is_error(&self) -> bool {

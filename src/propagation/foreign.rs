@@ -1,0 +1,84 @@
+//! What the propagators of B3 and X-Ray keep in the flags and in the state of a span context goes beside
+//! it: there it would be taken for W3C's. "Deferred" is the same bit as "random".
+
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
+use opentelemetry::{Context, SpanId, TraceFlags, TraceId};
+
+use super::caller;
+
+const DEFERRED: TraceFlags = TraceFlags::new(0x02);
+const DEBUG: TraceFlags = TraceFlags::new(0x04);
+
+/// What such a caller told that a span context has no place for.
+#[derive(Debug)]
+struct Told {
+    trace_id: TraceId,
+    span_id: SpanId,
+    /// Whether to sample was left to us.
+    deferred: bool,
+    debug: bool,
+    /// The fields of X-Ray's header that are none of a span's.
+    fields: TraceState,
+}
+
+impl Told {
+    /// It says nothing about another trace that began below.
+    fn of<'c>(cx: &'c Context, span: &SpanContext) -> Option<&'c Self> {
+        cx.get::<Self>().filter(|told| told.trace_id == span.trace_id())
+    }
+}
+
+/// Nothing if the headers name no span: a span context that is not valid would pass for a parent that is
+/// not sampled.
+pub(super) fn extract(
+    propagator: &dyn TextMapPropagator,
+    cx: &Context,
+    extractor: &dyn Extractor,
+) -> Option<Context> {
+    let read = propagator.extract_with_context(&Context::new(), extractor);
+    let span = read.span();
+    let caller = Some(span.span_context()).filter(|caller| caller.is_valid())?;
+    let told = Told {
+        trace_id: caller.trace_id(),
+        span_id: caller.span_id(),
+        deferred: caller.trace_flags() & DEFERRED == DEFERRED,
+        debug: caller.trace_flags() & DEBUG == DEBUG,
+        fields: caller.trace_state().clone(),
+    };
+    // "MUST set the sampled trace flag when the debug flag is set": OpenTelemetry, B3 extract.
+    let flags = TraceFlags::default().with_sampled(caller.is_sampled() || told.debug);
+    let caller = SpanContext::new(told.trace_id, told.span_id, flags, true, TraceState::NONE);
+    Some(caller::remote(cx, caller).with_value(told))
+}
+
+/// Writes nothing without a span: B3's propagator would forbid whoever is called to sample.
+pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector: &mut dyn Injector) {
+    let span = cx.span();
+    let current = span.span_context();
+    if !current.is_valid() {
+        return;
+    }
+    let mut flags = current.trace_flags() & TraceFlags::SAMPLED;
+    let mut fields = TraceState::NONE;
+    if let Some(told) = Told::of(cx, current) {
+        if told.debug {
+            flags = flags | DEBUG;
+        }
+        if told.deferred && told.span_id == current.span_id() {
+            flags = flags | DEFERRED;
+        }
+        fields = told.fields.clone();
+    }
+    let current = SpanContext::new(current.trace_id(), current.span_id(), flags, true, fields);
+    propagator.inject_context(&Context::new().with_remote_span_context(current), injector);
+}
+
+/// Whether the current span is a caller's that left it to us whether to sample.
+#[cfg(feature = "telemetry")]
+pub(super) fn is_deferred(cx: &Context) -> bool {
+    let span = cx.span();
+    let caller = span.span_context();
+    let told = Told::of(cx, caller).filter(|told| told.span_id == caller.span_id());
+    told.is_some_and(|told| told.deferred && !caller.is_sampled())
+}

@@ -1,0 +1,206 @@
+//! The guard sends what is left and then goes, in time and from anywhere, and says what it leaves behind.
+#![cfg(all(feature = "axum", feature = "telemetry"))]
+#![allow(missing_docs)]
+
+mod common;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::get;
+use common::client::request;
+use common::collector::{Answer, Collector, Told, until, variables};
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
+use otelhttp::telemetry::{Exporter, Guard, Signal};
+use otelhttp::{ServerLayer, Telemetry};
+
+fn telemetry(endpoint: &str) -> (Telemetry, Told) {
+    let told = Told::default();
+    let given = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_LOGS_EXPORTER", "none")];
+    (Telemetry::from_vars(variables(&given)).on_warning(told.tell()), told)
+}
+
+fn record(guard: &Guard) {
+    guard.parts().tracer_provider().tracer("test").in_span("a span", |_| ());
+    guard.parts().meter_provider().meter("test").u64_counter("a.counter").build().add(1, &[]);
+}
+
+#[track_caller]
+fn assert_arrived(collector: &Collector) {
+    assert_eq!(collector.received.spans(1).len(), 1);
+    assert_eq!(collector.received.now(|everything| everything.metrics.len()), 1);
+}
+
+#[test]
+fn dropping_it_is_enough() {
+    let collector = Collector::start();
+    let guard = telemetry(&collector.endpoint()).0.build().unwrap().guard();
+    record(&guard);
+    drop(guard);
+    assert_arrived(&collector);
+}
+
+#[tokio::test]
+async fn it_sends_what_is_left_after_a_panic_too() {
+    let collector = Collector::start();
+    let guard = telemetry(&collector.endpoint()).0.build().unwrap().guard();
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        record(&guard);
+        let _guard = guard;
+        panic!("on purpose");
+    }));
+    assert!(panic.is_err());
+    assert_arrived(&collector);
+}
+
+#[test]
+fn a_provider_that_outlives_it_exports_nothing_more() {
+    let collector = Collector::start();
+    let (telemetry, told) = telemetry(&collector.endpoint());
+    let guard = telemetry.build().unwrap().guard();
+    let (provider, delivery) = (guard.parts().tracer_provider().clone(), guard.parts().span_delivery());
+    record(&guard);
+    guard.shutdown().unwrap();
+    provider.tracer("test").in_span("too late", |_| ());
+    provider.force_flush().unwrap_err();
+    assert_eq!((delivery.recorded(), delivery.exported(), delivery.lost()), (1, 1, 0));
+    assert_arrived(&collector);
+    assert!(told.all().is_empty(), "{:?}", told.all());
+}
+
+#[test]
+fn its_end_has_a_bound_though_the_collector_does_not_answer() {
+    let collector = Collector::start();
+    collector.answers(Answer::Never);
+    let (telemetry, told) = telemetry(&collector.endpoint());
+    let guard = telemetry.shutdown_timeout(Duration::from_millis(300)).build().unwrap().guard();
+    record(&guard);
+    let delivery = guard.parts().span_delivery();
+    let error = in_time(|| guard.shutdown()).unwrap_err();
+    assert!(error.to_string().contains("spans: "), "{error}");
+    assert_eq!((delivery.exported(), delivery.lost()), (0, 1));
+    told.one("of 1 spans, 0 were exported to ");
+}
+
+#[test]
+fn its_end_does_not_try_again_where_nobody_listens() {
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (telemetry, _) = telemetry(&format!("http://{address}"));
+    // The exporter alone would go on for ten seconds.
+    let guard = telemetry.shutdown_timeout(Duration::from_secs(3_600)).build().unwrap().guard();
+    record(&guard);
+    assert!(in_time(|| guard.shutdown()).unwrap_err().is_export());
+}
+
+#[test]
+fn its_end_has_a_bound_though_an_exporter_blocks_its_thread() {
+    let (told, wait) = (Told::default(), Wait::default());
+    let telemetry =
+        Telemetry::from_vars(|_| None).exporters(Signal::ALL, []).span_exporter(wait).on_warning(told.tell());
+    let guard = telemetry.shutdown_timeout(Duration::from_millis(100)).build().unwrap().guard();
+    record(&guard);
+    assert!(in_time(|| guard.shutdown()).unwrap_err().is_timeout());
+    told.one("of 1 spans, 0 were exported to ");
+}
+
+/// For ever, but for the end of the test.
+#[derive(Debug, Default)]
+struct Wait(());
+
+impl SpanExporter for Wait {
+    fn export(&self, _batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
+        loop {
+            std::thread::park();
+        }
+        #[allow(unreachable_code, reason = "the type of the future")]
+        std::future::ready(Ok(()))
+    }
+}
+
+/// Not in ten seconds, which an export may take otherwise.
+#[track_caller]
+fn in_time<T>(end: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let output = end();
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(9), "{took:?}");
+    output
+}
+
+#[test]
+fn spans_that_have_not_ended_are_counted() {
+    let (told, collector) = (Told::default(), Collector::start());
+    let given = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint())];
+    let guard = Telemetry::from_vars(variables(&given)).on_warning(told.tell()).build().unwrap().guard();
+    let delivery = guard.parts().span_delivery();
+    let tracer = guard.parts().tracer_provider().tracer("test");
+    let mut running: Vec<_> = (0..3).map(|_| tracer.start("a span")).collect();
+    assert_eq!(delivery.running(), 3);
+    running.pop().unwrap().end();
+    assert_eq!((delivery.running(), delivery.recorded()), (2, 1));
+    guard.shutdown().unwrap();
+    assert_eq!(told.all(), ["2 spans had not ended when telemetry did, and are lost"]);
+    drop(running);
+    assert_eq!((delivery.running(), delivery.recorded(), delivery.exported()), (2, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_that_are_still_being_sent_are_counted() {
+    let (told, collector) = (Told::default(), Collector::start());
+    let given = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint())];
+    let guard = Telemetry::from_vars(variables(&given)).on_warning(told.tell()).build().unwrap().guard();
+    let layer = ServerLayer::new().tracer_provider(guard.parts().tracer_provider().clone()).metrics(false);
+    let endless = || async {
+        let begun = futures_util::stream::once(async { Ok::<_, Infallible>(Bytes::from("begun")) });
+        Body::from_stream(begun.chain(futures_util::stream::pending()))
+    };
+    let app =
+        Router::new().route("/endless", get(endless)).route("/short", get(|| async { "short" })).layer(layer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, app).into_future());
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let mut bodies = Vec::new();
+    for path in ["endless", "short", "endless", "endless"] {
+        let mut body = client.request(request(format!("http://{address}/{path}"))).await.unwrap().into_body();
+        body.frame().await.unwrap().unwrap();
+        bodies.push(body);
+    }
+    let delivery = guard.parts().span_delivery();
+    until("the end of the short one", || delivery.recorded() == 1);
+    guard.shutdown().unwrap();
+    assert_eq!(told.all(), ["3 spans had not ended when telemetry did, and are lost"]);
+    assert_eq!(collector.received.spans(1).len(), 1);
+}
+
+#[test]
+fn nothing_to_export_with_is_no_trouble() {
+    let told = Told::default();
+    let telemetry = Telemetry::from_vars(|_| None).exporters(Signal::ALL, []).on_warning(told.tell());
+    let guard = telemetry.build().unwrap().guard();
+    record(&guard);
+    guard.flush().unwrap();
+    guard.shutdown().unwrap();
+    assert!(told.all().is_empty(), "{:?}", told.all());
+    // Nor is everything at once.
+    let all = [Exporter::Otlp, Exporter::Otlp];
+    let guard = Telemetry::from_vars(|_| None)
+        .exporters(Signal::ALL, all)
+        .on_warning(told.tell())
+        .build()
+        .unwrap()
+        .guard();
+    drop(guard);
+    assert!(told.all().is_empty(), "{:?}", told.all());
+}
