@@ -44,8 +44,8 @@ function Elsewhere({ what, params }: { readonly what: string; readonly params: U
 }
 
 const CARGO = 'cargo add otelhttp-viewer';
-const EMBED = `let viewer = otelhttp_viewer::Viewer::new();
-viewer.serve("127.0.0.1:8700").await?;`;
+const EMBED = `let viewer = otelhttp_viewer::Viewer::new().serve("127.0.0.1:8700")?;
+let provider = SdkTracerProvider::builder().with_span_processor(viewer.span_processor()).build();`;
 
 function Beginning({ what, stats }: { readonly what: string; readonly stats: Stats }) {
   const endpoint = `OTEL_EXPORTER_OTLP_ENDPOINT=${stats.intake.http ?? stats.intake.grpc ?? 'http://127.0.0.1:4318'}`;
