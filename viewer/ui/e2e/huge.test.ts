@@ -29,10 +29,10 @@ afterAll(async () => {
 afterEach(async () => expect(await visitor.leave()).toEqual([]));
 
 it(`${SPANS} spans open and scroll with at most ${NODES} nodes`, async () => {
-  const begun = performance.now();
   const page = await visitor.visit(`/trace/${trace.id}`);
   await page.locator('.span-row.row').nth(20).waitFor();
-  const opened = performance.now() - begun;
+  // Since the browser began to go there.
+  const [opened, painted] = await page.evaluate(() => [performance.now(), performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0] as const);
   expect(await page.locator('.rows').getAttribute('aria-rowcount')).toBe(String(SPANS));
   const counts = [await nodes(page)];
   const frames = await page.evaluate(async () => {
@@ -57,7 +57,7 @@ it(`${SPANS} spans open and scroll with at most ${NODES} nodes`, async () => {
     await page.locator('main .scroll').waitFor();
     counts.push(await nodes(page));
   }
-  console.log(`${SPANS} spans: open after ${Math.round(opened)} ms; a frame of scrolling takes ${Math.round(frames[30] ?? 0)} ms (median), ${Math.round(frames.at(-1) ?? 0)} ms (longest); nodes ${counts.join(', ')}`);
+  console.log(`${SPANS} spans: first paint after ${Math.round(painted)} ms, open after ${Math.round(opened)} ms; a frame of scrolling takes ${Math.round(frames[30] ?? 0)} ms (median), ${Math.round(frames.at(-1) ?? 0)} ms (longest); nodes ${counts.join(', ')}`);
   expect(Math.max(...counts)).toBeLessThan(NODES);
 }, 60_000);
 

@@ -241,7 +241,7 @@ it('the stream ends while nobody looks, and goes on when somebody does', async (
 
 describe('metrics', () => {
   it('are plotted, each instrument by its kind', async () => {
-    const page = await visitor.visit('/metrics');
+    const page = await visitor.visit('/metrics?service=shop');
     await page.locator('.instruments li').nth(2).waitFor();
     expect(await page.locator('.instrument-name').allTextContents()).toEqual(['http.server.request.duration', 'process.memory.usage', 'requests']);
     await page.locator('.plot-box canvas').nth(2).waitFor();
@@ -256,8 +256,8 @@ describe('metrics', () => {
 
 describe('logs', () => {
   it('are listed and lead to their traces', async () => {
-    const page = await visitor.visit('/logs');
-    const { logs } = await viewer.api<LogList>('/logs');
+    const page = await visitor.visit('/logs?service=test-stock');
+    const { logs } = await viewer.api<LogList>('/logs?service=test-stock');
     await page.locator('.log-row').first().waitFor();
     expect(await rows(page)).toBe(logs.length);
     expect(await page.locator('.log-row').first().textContent()).toContain(plain(logs[0]?.body ?? ''));

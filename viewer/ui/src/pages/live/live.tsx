@@ -72,7 +72,7 @@ function durationQuantity(value: number | null | undefined): Quantity {
 }
 
 function machine(now: Tick | undefined): string {
-  const parts = [now?.memory == null ? '' : bytes(now.memory), now?.busy == null ? '' : `runtime ${percent(now.busy)} busy`];
+  const parts = [now?.memory == null ? '' : bytes(now.memory), now?.busy == null ? '' : `runtime ${percent(now.busy)}`];
   return parts.filter((part) => part !== '').join(' · ') || 'nobody sends it';
 }
 
