@@ -49,14 +49,15 @@ impl Shop {
         let mut query = stock.build_with_context(query, &served);
         if fails {
             query.set_status(Status::error("disk I/O error"));
-            [&served, &call, &root].map(|context| {
+            [&served, &call, &root].into_iter().for_each(|context| {
                 context.span().set_attribute(KeyValue::new("error.type", "500"));
                 context.span().set_status(Status::error(""));
             });
         }
         query.end_with_timestamp(at(70));
-        [(&served, 80), (&call, 90), (&root, 100)]
-            .map(|(context, part)| context.span().end_with_timestamp(at(part)));
+        for (context, part) in [(&served, 80), (&call, 90), (&root, 100)] {
+            context.span().end_with_timestamp(at(part));
+        }
         root.span().span_context().trace_id().to_string()
     }
 }
@@ -82,7 +83,7 @@ fn documented(schema: &str) -> HashSet<String> {
             .filter_map(|part| part.rsplit(|c: char| !c.is_alphanumeric()).next().map(str::to_owned))
             .collect::<Vec<_>>()
     };
-    rest.flat_map(|line| words(&line)).collect()
+    rest.flat_map(words).collect()
 }
 
 fn keys(value: &Value, into: &mut BTreeSet<String>) {

@@ -40,7 +40,7 @@ impl App {
 }
 
 pub(super) async fn traces(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
-    Ok(app.answer(list(&asked)?, |list| json(list)))
+    Ok(app.answer(list(&asked)?, json))
 }
 
 pub(super) async fn traces_text(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
@@ -64,7 +64,7 @@ pub(super) async fn points(State(app): State<App>, asked: Asked) -> Result<Respo
         let scanned = points.scanned;
         (points, scanned)
     };
-    Ok(app.answer(look, |points| json(points)))
+    Ok(app.answer(look, json))
 }
 
 fn document(app: &App, id: &str) -> Result<(Document, u64), Problem> {
@@ -109,11 +109,11 @@ pub(super) async fn suggest(State(app): State<App>, asked: Asked) -> Response {
         let scanned = suggestions.scanned;
         (suggestions, scanned)
     };
-    app.answer(look, |suggestions| json(suggestions))
+    app.answer(look, json)
 }
 
 pub(super) async fn operations(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
-    Ok(app.answer(all_operations(&asked)?, |operations| json(operations)))
+    Ok(app.answer(all_operations(&asked)?, json))
 }
 
 pub(super) async fn operations_text(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
@@ -147,7 +147,7 @@ pub(super) async fn map(State(app): State<App>, asked: Asked) -> Response {
         let scanned = map.scanned;
         (map, scanned)
     };
-    app.answer(look, |map| json(map))
+    app.answer(look, json)
 }
 
 pub(super) async fn metrics(State(app): State<App>, asked: Asked) -> Response {
@@ -155,7 +155,7 @@ pub(super) async fn metrics(State(app): State<App>, asked: Asked) -> Response {
         let instruments = query::instruments(store, asked.service());
         (instruments, store.metrics.series() as u64)
     };
-    app.answer(look, |instruments| json(instruments))
+    app.answer(look, json)
 }
 
 pub(super) async fn series(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
@@ -174,7 +174,7 @@ pub(super) async fn logs(State(app): State<App>, asked: Asked) -> Result<Respons
         let scanned = logs.scanned;
         (logs, scanned)
     };
-    Ok(app.answer(look, |logs| json(logs)))
+    Ok(app.answer(look, json))
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, TracesData};
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Deserializer, Value, json};
+use serde_json::{Deserializer, Value};
 
 use super::{document, jaeger};
 use crate::shared::Shared;
@@ -99,7 +99,8 @@ const UNKNOWN: &str = "it is neither OTLP JSON (`resourceSpans`, `resourceLogs`,
                        nor a trace of this viewer (`format`)";
 
 fn parse<T: DeserializeOwned>(key: &str, list: Value) -> Result<T, String> {
-    serde_json::from_value(json!({ key: list })).map_err(|error| format!("no OTLP in `{key}`: {error}"))
+    let object = serde_json::Map::from_iter([(key.to_owned(), list)]);
+    serde_json::from_value(Value::Object(object)).map_err(|error| format!("no OTLP in `{key}`: {error}"))
 }
 
 fn ids(spans: &[ResourceSpans]) -> Vec<String> {

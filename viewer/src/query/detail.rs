@@ -1,13 +1,12 @@
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use opentelemetry::trace::TraceId;
 use serde::Serialize;
 
 use super::operations::{Gathered, Operation, Period};
-use super::{Durations, Range, Scanned, matching, micros};
-use crate::model::{Kind, Span, Value};
-use crate::search::{Field, Query};
+use super::{Durations, Range, Scanned, Told, matching, micros};
+use crate::model::{Kind, Span, find};
+use crate::search::Query;
 use crate::store::{Key, LATENCIES, Running, Sample as Kept, Store};
 
 const DECADE: f64 = 10.0;
@@ -95,13 +94,16 @@ pub(crate) fn detail(
     now: u64,
 ) -> Option<Detail> {
     let period = Period::of(store, range, now);
-    let query = query.clone().and(Field::Service, service).and(Field::Name, name);
     let is_kind = |other: Kind| kind.is_none_or(|kind| kind == other);
+    let is_it = |span: &Span| &*span.name == name && &**span.service() == service && is_kind(span.kind);
     let mut scanned = running.len() as Scanned;
     let mut spans: Vec<(TraceId, &Span)> = Vec::new();
     for trace in store.traces.recent().filter(|trace| range.touches(trace)) {
         scanned += trace.spans.len() as Scanned;
-        let found = matching(&query, trace).filter(|span| range.has(span.start) && is_kind(span.kind));
+        if !trace.spans.iter().any(is_it) {
+            continue;
+        }
+        let found = matching(query, trace).filter(|span| range.has(span.start) && is_it(span));
         spans.extend(found.map(|span| (trace.id, span)));
     }
     let running_now = running_samples(running, (service, name), is_kind, now);
@@ -121,7 +123,7 @@ pub(crate) fn detail(
         slowest: slowest(&spans, &samples),
         failed: failed(&spans, &samples),
         running_now,
-        status_codes: counted(&spans, |span| CODES.iter().find_map(|key| span.attribute(key)).map(as_text)),
+        status_codes: counted(&spans, |span| CODES.iter().find_map(|key| Told::of(span, key))),
         error_types: counted(&spans, error_type),
         series: over_time(&spans, period),
         scanned,
@@ -203,7 +205,9 @@ fn best(mut samples: Vec<Sample>, rank: impl Fn(&Sample) -> u64) -> Vec<Sample> 
 
 fn slowest(spans: &[(TraceId, &Span)], kept: &[Sample]) -> Vec<Sample> {
     let mut spans: Vec<_> = spans.iter().collect();
-    spans.sort_unstable_by_key(|(_, span)| std::cmp::Reverse(span.duration()));
+    if spans.len() > SAMPLES {
+        spans.select_nth_unstable_by_key(SAMPLES, |(_, span)| std::cmp::Reverse(span.duration()));
+    }
     let recent = spans.iter().take(SAMPLES).map(|(trace, span)| sample(*trace, span));
     best(recent.chain(kept.iter().cloned()).collect(), |sample| sample.duration)
 }
@@ -240,32 +244,25 @@ fn running_samples(
 }
 
 /// "Describes a class of error the operation ended with"; of old instrumentation, the exception's type.
-fn error_type(span: &Span) -> Option<Cow<'_, str>> {
+fn error_type(span: &Span) -> Option<Told<'_>> {
     if !span.is_error() {
         return None;
     }
-    let exception =
-        || span.events().iter().find_map(|event| crate::model::find(&event.attributes, "exception.type"));
-    Some(span.attribute("error.type").or_else(exception).map_or(Cow::Borrowed("unknown"), as_text))
+    let types = span.events().iter().filter_map(|event| find(&event.attributes, "exception.type"));
+    let exception = || types.filter_map(Told::value).next();
+    Told::of(span, "error.type").or_else(exception).or(Some(Told::Text("unknown")))
 }
 
-fn as_text(value: &Value) -> Cow<'_, str> {
-    value.as_text().map_or_else(|| value.to_string().into(), Cow::Borrowed)
-}
-
-fn counted<'a>(
-    spans: &[(TraceId, &'a Span)],
-    value: impl Fn(&'a Span) -> Option<Cow<'a, str>>,
-) -> Vec<Counted> {
-    let mut counts: HashMap<Cow<'a, str>, (u64, TraceId, &Span)> = HashMap::new();
+fn counted<'a>(spans: &[(TraceId, &'a Span)], value: impl Fn(&'a Span) -> Option<Told<'a>>) -> Vec<Counted> {
+    let mut counts: HashMap<Told<'a>, (u64, TraceId, &Span)> = HashMap::new();
     for (trace, span) in spans {
         if let Some(value) = value(span) {
             counts.entry(value).or_insert((0, *trace, span)).0 += 1;
         }
     }
-    let counted = |(value, (count, trace, span)): (Cow<'_, str>, (u64, TraceId, &Span))| {
+    let counted = |(value, (count, trace, span)): (Told<'_>, (u64, TraceId, &Span))| {
         let sample = Pointer { trace: trace.to_string(), span: span.id.to_string() };
-        Counted { value: value.into_owned(), count, sample }
+        Counted { value: value.to_string(), count, sample }
     };
     let mut counts: Vec<Counted> = counts.into_iter().map(counted).collect();
     counts.sort_by(|one, other| (other.count, &one.value).cmp(&(one.count, &other.value)));

@@ -1,12 +1,11 @@
 use std::collections::HashMap;
-use std::fmt;
 
 use opentelemetry::trace::SpanId;
 use serde::Serialize;
 
 use super::operations::Period;
-use super::{Durations, Figures, Range, Scanned};
-use crate::model::{Span, Value, find};
+use super::{Durations, Figures, Range, Scanned, Told};
+use crate::model::Span;
 use crate::search::quoted;
 use crate::store::{Store, Trace};
 
@@ -57,12 +56,6 @@ enum Party<'a> {
 
 /// An attribute.
 type Said<'a> = (&'static str, Told<'a>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Told<'a> {
-    Text(&'a str),
-    Int(i64),
-}
 
 #[derive(Default)]
 struct Traffic {
@@ -240,7 +233,7 @@ impl<'a> Party<'a> {
     /// The other end of a call, as its caller names it. Newer names of attributes come before older ones.
     fn peer(span: &'a Span) -> Option<Self> {
         let said =
-            |keys: &[&'static str]| keys.iter().find_map(|key| told(span, key).map(|told| (*key, told)));
+            |keys: &[&'static str]| keys.iter().find_map(|key| Told::of(span, key).map(|told| (*key, told)));
         let database = said(&["db.system.name", "db.system"]).map(|first| ("database", first));
         let system = database.or_else(|| said(&["messaging.system"]).map(|first| ("messaging", first)));
         if let Some((kind, first)) = system {
@@ -308,22 +301,5 @@ impl<'a> Party<'a> {
             Self::Other { first, second: Some(second), .. } => format!("{} {}", is(first), is(second)),
             Self::Other { first, .. } => is(first),
         }
-    }
-}
-
-impl fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Int(int) => write!(f, "{int}"),
-        }
-    }
-}
-
-fn told<'a>(span: &'a Span, key: &str) -> Option<Told<'a>> {
-    match find(&span.attributes, key)? {
-        Value::Text(text) if !text.is_empty() => Some(Told::Text(text)),
-        Value::Int(int) => Some(Told::Int(*int)),
-        _ => None,
     }
 }

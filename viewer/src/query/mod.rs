@@ -14,8 +14,11 @@ mod suggest;
 mod text;
 mod trace;
 
+use std::fmt;
+
 use serde::Serialize;
 
+use crate::model::{Span, Value};
 use crate::search::{Query, Subject, Whole};
 use crate::store::Trace;
 
@@ -57,11 +60,41 @@ impl Range {
 pub(crate) type Scanned = u64;
 
 /// The spans of a trace that a search finds, if any.
-fn matching<'a>(query: &'a Query, trace: &'a Trace) -> impl Iterator<Item = &'a crate::model::Span> {
+fn matching<'a>(query: &'a Query, trace: &'a Trace) -> impl Iterator<Item = &'a Span> {
     let whole = (!query.is_empty()).then(|| Whole::of(trace));
-    let is_it =
-        move |span: &crate::model::Span| query.matches(&Subject::span(trace.id, span, whole.as_ref()));
+    let is_it = move |span: &Span| query.matches(&Subject::span(trace.id, span, whole.as_ref()));
     trace.spans.iter().filter(move |span| query.is_empty() || is_it(span))
+}
+
+/// A value by which spans are grouped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Told<'a> {
+    Text(&'a str),
+    Int(i64),
+}
+
+impl<'a> Told<'a> {
+    /// Absent and empty are the same.
+    fn of(span: &'a Span, key: &str) -> Option<Self> {
+        span.attribute(key).and_then(Self::value)
+    }
+
+    fn value(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::Text(text) if !text.is_empty() => Some(Told::Text(text)),
+            Value::Int(int) => Some(Told::Int(*int)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Int(int) => write!(f, "{int}"),
+        }
+    }
 }
 
 fn micros(nanos: u64) -> u64 {

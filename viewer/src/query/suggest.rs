@@ -47,7 +47,7 @@ pub(crate) fn suggest(store: &Store, text: &str, cursor: Option<usize>, of_logs:
         Some((key, sign)) => seen.values(key, |value| {
             note(&mut found, value, &typed, |value| {
                 (format!("{}{sign}{}", quoted(key, false), quoted(value, true)), "value")
-            })
+            });
         }),
         None => seen.keys(&typed, &mut found),
     }
@@ -121,7 +121,7 @@ impl Seen<'_> {
         }
         for key in ["name", "service"] {
             self.values(key, |value| {
-                note(found, value, typed, |value| (format!("{key}={}", quoted(value, true)), "value"))
+                note(found, value, typed, |value| (format!("{key}={}", quoted(value, true)), "value"));
             });
         }
     }
@@ -139,11 +139,11 @@ impl Seen<'_> {
             "scope" => spans.for_each(|span| note(&span.scope.name)),
             "event" => spans.flat_map(|span| span.events()).for_each(|event| note(&event.name)),
             "level" => {
-                ["trace", "debug", "info", "warn", "error", "fatal"].iter().for_each(|level| note(level))
+                ["trace", "debug", "info", "warn", "error", "fatal"].iter().for_each(|level| note(level));
             }
             "message" => spans.filter_map(|span| span.message.as_deref()).for_each(note),
             "duration" | "trace.duration" => {
-                ["10ms", "100ms", "1s"].iter().for_each(|duration| note(duration))
+                ["10ms", "100ms", "1s"].iter().for_each(|duration| note(duration));
             }
             "parent.service" => spans.for_each(|span| note(span.service())),
             _ => {

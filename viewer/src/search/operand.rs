@@ -148,7 +148,7 @@ pub(crate) fn has(text: &str, lower: &str) -> bool {
 /// Whether an id begins with these hexadecimal digits.
 pub(crate) fn has_prefix(id: &[u8], digits: &str) -> bool {
     let digit = |place: usize| {
-        id.get(place / 2).map(|byte| u32::from(if place % 2 == 0 { byte >> 4 } else { byte & 15 }))
+        id.get(place / 2).map(|byte| u32::from(if place.is_multiple_of(2) { byte >> 4 } else { byte & 15 }))
     };
     digits
         .chars()

@@ -24,7 +24,7 @@ pub(crate) struct Trace {
     pub(crate) is_kept: bool,
     /// How many samples are in it.
     pub(super) pins: u32,
-    ids: Option<Box<HashSet<(SpanId, Kind)>>>,
+    ids: Option<HashSet<(SpanId, Kind)>>,
     costs: usize,
 }
 
@@ -48,7 +48,7 @@ impl Trace {
     /// What it takes on the heap.
     pub(crate) fn bytes(&self) -> usize {
         let ids = self.ids.as_ref();
-        let ids = ids.map_or(0, |ids| size_of_val(&**ids) + size::table::<(SpanId, Kind)>(ids.capacity()));
+        let ids = ids.map_or(0, |ids| size::table::<(SpanId, Kind)>(ids.capacity()));
         size::vec::<Span>(self.spans.capacity()) + self.costs + ids
     }
 
@@ -78,7 +78,7 @@ impl Trace {
         }
         self.spans.push(span);
         if self.ids.is_none() && self.spans.len() >= FEW {
-            self.ids = Some(Box::new(self.spans.iter().map(|span| (span.id, span.kind)).collect()));
+            self.ids = Some(self.spans.iter().map(|span| (span.id, span.kind)).collect());
         }
     }
 

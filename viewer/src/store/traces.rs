@@ -189,11 +189,10 @@ impl Traces {
     }
 
     pub(crate) fn kept(&self) -> impl Iterator<Item = &Trace> {
-        let kept = self.kept.iter().rev().filter_map(|(place, sequence)| {
+        self.kept.iter().rev().filter_map(|(place, sequence)| {
             let trace = self.slab.get(*place)?;
             (trace.sequence == *sequence).then_some(trace)
-        });
-        kept
+        })
     }
 
     /// Those that came before this one, newest first.

@@ -85,7 +85,7 @@ impl Page {
 pub(crate) fn attribute<'a>(of: &'a Value, key: &str) -> &'a Value {
     let pairs = of["attributes"].as_array().unwrap_or_else(|| panic!("no attributes: {of}"));
     let pair = pairs.iter().find(|pair| pair[0] == key);
-    pair.map(|pair| &pair[1]).unwrap_or_else(|| panic!("no {key}: {of}"))
+    pair.map_or_else(|| panic!("no {key}: {of}"), |pair| &pair[1])
 }
 
 /// The span of this name in a trace.
