@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -80,6 +80,37 @@ fn a_failed_query_is_seen_in_every_span_that_it_fails() -> Outcome {
     Ok(())
 }
 
+/// As a newcomer runs it: nothing is set, and nothing is done but to look.
+#[test]
+fn one_trace_is_in_the_viewer_already() -> Outcome {
+    let mut quickstart = Quickstart::start_with("0", "")?;
+    let viewer = quickstart.line_after("See the traces at http://")?;
+    quickstart.address = viewer.trim_end_matches('/').parse()?;
+    let deadline = Instant::now() + PATIENCE;
+    let list = loop {
+        let list = quickstart.get("/traces.txt?q=-running")?;
+        if list.contains(" 11 spans") {
+            break list;
+        }
+        assert!(Instant::now() < deadline, "{list}");
+    };
+    assert!(list.starts_with("HTTP/1.1 200 OK") && list.contains("quickstart  GET /home"), "{list}");
+    let id = list.split_whitespace().find(|word| word.len() == 32).ok_or("no trace id")?;
+    let tree = quickstart.get(&format!("/trace/{id}.txt"))?;
+    for name in
+        ["server quickstart GET /home", "client quickstart SELECT items", "server quickstart GET /async"]
+    {
+        assert!(tree.contains(name), "{tree}");
+    }
+    // It measures itself too.
+    let measured =
+        |body: &str| body.contains("http.server.request.duration") && body.contains("process.memory.usage");
+    while !measured(&quickstart.get("/api/v1/metrics")?) {
+        assert!(Instant::now() < deadline, "{}", quickstart.get("/api/v1/metrics")?);
+    }
+    Ok(())
+}
+
 /// The program, until it is dropped.
 struct Quickstart {
     child: Child,
@@ -97,9 +128,14 @@ impl Drop for Quickstart {
 
 impl Quickstart {
     fn start(fail_every: &str) -> Result<Self, Box<dyn Error>> {
+        Self::start_with(fail_every, "console")
+    }
+
+    /// An empty name of an exporter is none.
+    fn start_with(fail_every: &str, exporter: &str) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(program()?)
-            .env("PORT", "0")
-            .env("FAIL_EVERY", fail_every)
+            .envs([("PORT", "0"), ("VIEWER_PORT", "0"), ("FAIL_EVERY", fail_every)])
+            .env("OTEL_TRACES_EXPORTER", exporter)
             .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
             .stdout(Stdio::piped())
             .spawn()?;

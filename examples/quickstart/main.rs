@@ -6,17 +6,18 @@
 //! query fails. Server and client are instrumented with one line each (`ServerLayer` around axum,
 //! `traced` on reqwest), and all calls go over real sockets. So one click makes one trace of 11 spans.
 //!
-//! Run with: `cargo run --example quickstart`
+//! Run with: `cargo run --example quickstart`, and open the viewer at <http://127.0.0.1:8700>. One trace is there already.
 //!
-//! Each trace is printed as a tree. To send them to a collector instead:
+//! To have each trace printed as a tree instead, or sent to a collector:
 //!
 //! ```text
+//! OTEL_TRACES_EXPORTER=console cargo run --example quickstart
 //! OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 cargo run --example quickstart
 //! OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
 //!     cargo run --example quickstart
 //! ```
 //!
-//! `PORT` is the port to listen on (0 for any), `FAIL_EVERY` says which queries fail (0 for none).
+//! `PORT` and `VIEWER_PORT` are the ports to listen on (0 for any), `FAIL_EVERY` says which queries fail (0 for none).
 
 mod database;
 mod site;
@@ -25,7 +26,8 @@ use std::error::Error;
 use std::net::Ipv4Addr;
 
 use otelhttp::Telemetry;
-use otelhttp::telemetry::{ConsoleFormat, Exporter, Signal};
+use otelhttp::telemetry::{ConsoleFormat, Exporter, Guard, Signal};
+use otelhttp_viewer::{Serving, Viewer};
 use tokio::net::TcpListener;
 
 use crate::database::Database;
@@ -33,22 +35,31 @@ use crate::site::Site;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let port = number("PORT", 8700)?;
+    let (port, viewer_port) = (number("PORT", 8701)?, number("VIEWER_PORT", 8700)?);
     let fail_every = number("FAIL_EVERY", 5)?;
-    // To the terminal, unless a variable says otherwise.
-    let telemetry = Telemetry::from_env()
-        .service_name("quickstart")
-        .default_exporters([Signal::Traces], [Exporter::Console])
-        .default_exporters([Signal::Metrics, Signal::Logs], [])
-        .console_format(ConsoleFormat::Tree)
-        .install()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
+    let elsewhere = variable("OTEL_TRACES_EXPORTER").or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    let viewer = match elsewhere {
+        Some(_) => None,
+        None => Some(Viewer::new().serve((Ipv4Addr::LOCALHOST, viewer_port))?),
+    };
+    let telemetry = telemetry(viewer.as_ref())?;
     let site = Site::new(address, Database::open(fail_every.into())?);
 
     println!("listening on http://{address}");
     println!("Open http://{address}/ and click, or: curl http://{address}/home");
-    println!("{}\n", where_to_look());
+    match &viewer {
+        Some(viewer) => println!("See the traces at {}\n", viewer.url()),
+        None => println!(
+            "The traces go to {}; the last ones when you press Ctrl-C.\n",
+            elsewhere.unwrap_or_default()
+        ),
+    }
+    if viewer.is_some() {
+        // So that there is something to see.
+        tokio::spawn(reqwest::get(format!("http://{address}/home")));
+    }
     let interrupted = async { tokio::signal::ctrl_c().await.expect("Ctrl-C can be waited for") };
     axum::serve(listener, site.router()).with_graceful_shutdown(interrupted).await?;
     // The last spans may still wait to be sent.
@@ -56,11 +67,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn where_to_look() -> String {
-    match std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
-        Ok(collector) => format!("The traces go to {collector}; the last ones when you press Ctrl-C."),
-        Err(_) => "Each trace is printed here when its last span has ended.".to_owned(),
-    }
+/// To the viewer, or to where the variables say: the console shows trees.
+fn telemetry(viewer: Option<&Serving>) -> Result<Guard, Box<dyn Error>> {
+    let telemetry = Telemetry::from_env().service_name("quickstart");
+    let telemetry = match viewer {
+        Some(viewer) => telemetry
+            .span_processor(viewer.span_processor())
+            .metric_reader(viewer.metric_reader())
+            .log_processor(viewer.log_processor())
+            .runtime_metrics(None),
+        None => telemetry
+            .default_exporters([Signal::Traces], [Exporter::Console])
+            .default_exporters([Signal::Metrics, Signal::Logs], [])
+            .console_format(ConsoleFormat::Tree),
+    };
+    Ok(telemetry.install()?)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn number(variable: &str, default: u16) -> Result<u16, String> {

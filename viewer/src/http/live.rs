@@ -1,0 +1,129 @@
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive};
+use axum::response::{IntoResponse, Response, Sse};
+use futures_core::Stream;
+use serde::Serialize;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, interval_at};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+
+use super::App;
+use super::answer::{Problem, json};
+use crate::query;
+use crate::shared::{Shared, now};
+
+/// How many pages are told at once.
+const MOST: usize = 32;
+/// How many events a page may be behind, before it is told all anew.
+const BEHIND: usize = 1_024;
+const SECOND: u64 = 1_000_000_000;
+
+/// Tells all pages what happens.
+#[derive(Clone, Debug)]
+pub(crate) struct Broadcast(broadcast::Sender<Said>);
+
+#[derive(Clone, Debug)]
+struct Said {
+    event: &'static str,
+    data: Arc<str>,
+}
+
+impl Said {
+    fn new(event: &'static str, data: &impl Serialize) -> Self {
+        let data = serde_json::to_string(data).expect("keys are texts, and nothing else of it can fail");
+        Self { event, data: data.into() }
+    }
+}
+
+impl Broadcast {
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(BEHIND))
+    }
+
+    /// Once a second, for ever.
+    pub(crate) async fn run(self, shared: Arc<Shared>) {
+        // Just after each second, so that what ended in it has come.
+        let next = Duration::from_nanos(SECOND - now() % SECOND) + Duration::from_millis(50);
+        let mut seconds = interval_at(Instant::now() + next, Duration::from_secs(1));
+        let mut told = shared.read(|store, _| query::failures(store, 0).1);
+        loop {
+            seconds.tick().await;
+            told = match self.0.receiver_count() {
+                // Whoever comes is told the past anyway.
+                0 => shared.read(|store, _| query::failures(store, told).1),
+                _ => self.tell(&shared, told),
+            };
+        }
+    }
+
+    fn tell(&self, shared: &Shared, told: u64) -> u64 {
+        let now = now();
+        let (ticks, (failures, last)) = shared.read(|store, running| {
+            store.live.advance(now);
+            let seconds = store.live.take_new(now / SECOND);
+            let ticks: Vec<query::Tick> =
+                seconds.iter().map(|second| query::tick(store, running, second, now)).collect();
+            (ticks, query::failures(store, told))
+        });
+        // Nobody may be there any more.
+        let say = |said: Said| self.0.send(said).is_ok();
+        ticks.iter().map(|tick| Said::new("tick", tick)).for_each(|said| {
+            say(said);
+        });
+        failures.iter().map(|failure| Said::new("failure", failure)).for_each(|said| {
+            say(said);
+        });
+        last
+    }
+}
+
+fn past(shared: &Shared) -> impl Serialize + use<> {
+    shared.read(|store, running| query::history(store, running, now()))
+}
+
+pub(super) async fn history(State(app): State<App>) -> Response {
+    json(&past(&app.shared))
+}
+
+pub(super) async fn stream(State(app): State<App>) -> Response {
+    if app.broadcast.0.receiver_count() >= MOST {
+        let message = format!("{MOST} pages are looking already");
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response();
+    }
+    // What comes while the past is written is told twice rather than not at all.
+    let told = BroadcastStream::new(app.broadcast.0.subscribe());
+    let first = Some(Said::new("history", &past(&app.shared)));
+    let events = Events { first, told, shared: app.shared };
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+/// The past, and then what happens.
+struct Events {
+    first: Option<Said>,
+    told: BroadcastStream<Said>,
+    shared: Arc<Shared>,
+}
+
+impl Stream for Events {
+    type Item = Result<Event, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let said = match self.first.take() {
+            Some(first) => first,
+            None => match std::task::ready!(Pin::new(&mut self.told).poll_next(cx)) {
+                Some(Ok(said)) => said,
+                Some(Err(BroadcastStreamRecvError::Lagged(_))) => Said::new("history", &past(&self.shared)),
+                None => return Poll::Ready(None),
+            },
+        };
+        Poll::Ready(Some(Ok(Event::default().event(said.event).data(&*said.data))))
+    }
+}

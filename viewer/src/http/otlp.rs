@@ -1,0 +1,138 @@
+//! OTLP over HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::answer::{Problem, json};
+use super::{App, body};
+use crate::intake::Report;
+
+/// "The response MUST use the same Content-Type as the request."
+#[derive(Clone, Copy)]
+enum Format {
+    Protobuf,
+    Json,
+}
+
+/// `google.rpc.Status`, as far as OTLP uses it.
+#[derive(Clone, PartialEq, Message)]
+struct Failed {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+const INVALID_ARGUMENT: i32 = 3;
+
+pub(super) async fn traces(State(app): State<App>, request: Request<Body>) -> Response {
+    receive(&app, request, |request: &ExportTraceServiceRequest| {
+        trace_response(app.shared.take_spans(&request.resource_spans))
+    })
+    .await
+}
+
+pub(super) async fn metrics(State(app): State<App>, request: Request<Body>) -> Response {
+    receive(&app, request, |request: &ExportMetricsServiceRequest| {
+        metrics_response(app.shared.take_metrics(&request.resource_metrics))
+    })
+    .await
+}
+
+pub(super) async fn logs(State(app): State<App>, request: Request<Body>) -> Response {
+    receive(&app, request, |request: &ExportLogsServiceRequest| {
+        logs_response(app.shared.take_logs(&request.resource_logs))
+    })
+    .await
+}
+
+/// "If the request is only partially accepted, the server MUST initialize the `partial_success` field", and otherwise not.
+pub(super) fn trace_response(report: Report) -> ExportTraceServiceResponse {
+    let partial = partial(report)
+        .map(|(rejected_spans, error_message)| ExportTracePartialSuccess { rejected_spans, error_message });
+    ExportTraceServiceResponse { partial_success: partial }
+}
+
+pub(super) fn metrics_response(report: Report) -> ExportMetricsServiceResponse {
+    let partial = partial(report).map(|(rejected_data_points, error_message)| ExportMetricsPartialSuccess {
+        rejected_data_points,
+        error_message,
+    });
+    ExportMetricsServiceResponse { partial_success: partial }
+}
+
+pub(super) fn logs_response(report: Report) -> ExportLogsServiceResponse {
+    let partial = partial(report).map(|(rejected_log_records, error_message)| ExportLogsPartialSuccess {
+        rejected_log_records,
+        error_message,
+    });
+    ExportLogsServiceResponse { partial_success: partial }
+}
+
+fn partial(report: Report) -> Option<(i64, String)> {
+    let rejected = i64::try_from(report.rejected).unwrap_or(i64::MAX);
+    (rejected > 0).then(|| (rejected, report.why.unwrap_or_default()))
+}
+
+async fn receive<Q, A>(app: &App, request: Request<Body>, take: impl FnOnce(&Q) -> A) -> Response
+where
+    Q: Message + Default + DeserializeOwned,
+    A: Message + Serialize,
+{
+    let format = match body::kind(request.headers()) {
+        Some("application/x-protobuf") => Format::Protobuf,
+        Some("application/json") => Format::Json,
+        _ => {
+            let message = "`content-type` must be application/x-protobuf or application/json";
+            return Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into_response();
+        }
+    };
+    let bytes = match body::unpacked(request, app.body_bytes).await {
+        Ok(bytes) => bytes,
+        Err(problem) => return failed(format, &problem),
+    };
+    let decoded = match format {
+        Format::Protobuf => Q::decode(bytes).map_err(|error| error.to_string()),
+        Format::Json => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+    };
+    match decoded {
+        Ok(request) => written(format, StatusCode::OK, &take(&request)),
+        Err(error) => failed(format, &Problem::bad(format!("this is no OTLP: {error}"))),
+    }
+}
+
+fn written(format: Format, status: StatusCode, message: &(impl Message + Serialize)) -> Response {
+    match format {
+        Format::Protobuf => protobuf(status, message),
+        Format::Json => (status, json(message)).into_response(),
+    }
+}
+
+fn protobuf(status: StatusCode, message: &impl Message) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/x-protobuf")], message.encode_to_vec()).into_response()
+}
+
+fn failed(format: Format, problem: &Problem) -> Response {
+    let failed = Failed { code: INVALID_ARGUMENT, message: problem.message().to_owned() };
+    match format {
+        Format::Protobuf => protobuf(problem.status(), &failed),
+        Format::Json => {
+            let body = serde_json::json!({ "code": failed.code, "message": failed.message });
+            (problem.status(), json(&body)).into_response()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use super::{Attributes, Text};
+
+/// The largest whole number that JavaScript has without loss.
+const SAFE: u64 = 1 << 53;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attribute {
+    pub(crate) key: Text,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Empty,
+    Text(Text),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(Arc<[u8]>),
+    Array(Arc<[Value]>),
+    Map(Attributes),
+}
+
+/// The value of a key. If the SDK was told twice, the last word counts.
+pub(crate) fn find<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a Value> {
+    attributes.iter().rev().find(|attribute| &*attribute.key == key).map(|attribute| &attribute.value)
+}
+
+impl Value {
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Resources are compared to be shared, and `NaN` is the same as `NaN` there.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Empty, Self::Empty) => true,
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Bool(one), Self::Bool(other)) => one == other,
+            (Self::Int(one), Self::Int(other)) => one == other,
+            (Self::Double(one), Self::Double(other)) => one.to_bits() == other.to_bits(),
+            (Self::Bytes(one), Self::Bytes(other)) => one == other,
+            (Self::Array(one), Self::Array(other)) => one == other,
+            (Self::Map(one), Self::Map(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// As people read it: a text without quotes, arrays and maps as JSON.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => Ok(()),
+            Self::Text(text) => f.write_str(text),
+            Self::Bool(bool) => write!(f, "{bool}"),
+            Self::Int(int) => write!(f, "{int}"),
+            Self::Double(double) => write!(f, "{double}"),
+            Self::Bytes(bytes) => f.write_str(&STANDARD.encode(bytes)),
+            Self::Array(_) | Self::Map(_) => {
+                f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+            }
+        }
+    }
+}
+
+/// As `openapi.yaml` has it: JSON's own types where they lose nothing.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => serializer.serialize_unit(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Bool(bool) => serializer.serialize_bool(*bool),
+            Self::Int(int) if int.unsigned_abs() <= SAFE => serializer.serialize_i64(*int),
+            Self::Int(int) => tagged(serializer, "int", &int.to_string()),
+            Self::Double(double) if double.is_finite() => serializer.serialize_f64(*double),
+            Self::Double(double) => tagged(serializer, "double", not_finite(*double)),
+            Self::Bytes(bytes) => tagged(serializer, "bytes", &STANDARD.encode(bytes)),
+            Self::Array(values) => serializer.collect_seq(values.iter()),
+            Self::Map(attributes) => tagged(serializer, "map", &Pairs(attributes)),
+        }
+    }
+}
+
+fn tagged<S: Serializer, T: Serialize + ?Sized>(
+    serializer: S,
+    tag: &str,
+    value: &T,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(tag, value)?;
+    map.end()
+}
+
+fn not_finite(double: f64) -> &'static str {
+    match double {
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
+    }
+}
+
+/// Attributes as pairs, in the order in which they came.
+pub(crate) struct Pairs<'a>(pub(crate) &'a [Attribute]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs = serializer.serialize_seq(Some(self.0.len()))?;
+        for attribute in self.0 {
+            pairs.serialize_element(&(&*attribute.key, &attribute.value))?;
+        }
+        pairs.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(value: &Value) -> String {
+        serde_json::to_string(value).unwrap()
+    }
+
+    #[test]
+    fn what_json_would_lose_is_tagged() {
+        for (value, expected) in [
+            (Value::Empty, "null"),
+            (Value::Text("a\"b".into()), r#""a\"b""#),
+            (Value::Bool(true), "true"),
+            (Value::Int(1 << 53), "9007199254740992"),
+            (Value::Int(i64::MAX), r#"{"int":"9223372036854775807"}"#),
+            (Value::Int(i64::MIN), r#"{"int":"-9223372036854775808"}"#),
+            (Value::Double(0.5), "0.5"),
+            (Value::Double(f64::NAN), r#"{"double":"NaN"}"#),
+            (Value::Double(f64::NEG_INFINITY), r#"{"double":"-Infinity"}"#),
+            (Value::Bytes([1, 2, 255].into()), r#"{"bytes":"AQL/"}"#),
+            (Value::Array([Value::Int(1), Value::Empty].into()), "[1,null]"),
+            (
+                Value::Map([Attribute { key: "a".into(), value: Value::Int(1) }].into()),
+                r#"{"map":[["a",1]]}"#,
+            ),
+        ] {
+            assert_eq!(json(&value), expected);
+        }
+    }
+
+    #[test]
+    fn the_last_word_of_a_key_counts() {
+        let attributes = [1, 2].map(|n| Attribute { key: "n".into(), value: Value::Int(n) });
+        assert_eq!(find(&attributes, "n"), Some(&Value::Int(2)));
+        assert_eq!(find(&attributes, "m"), None);
+    }
+}

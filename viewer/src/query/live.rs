@@ -1,0 +1,119 @@
+use serde::Serialize;
+
+use super::micros;
+use crate::model::find;
+use crate::store::{Data, Failure, Instrument, Running, Second, Series, Store};
+
+/// A measurement that is older says nothing about now.
+const FRESH: u64 = 120_000_000_000;
+
+/// One second.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Tick {
+    pub(crate) time: u64,
+    pub(crate) requests: u32,
+    failures: u32,
+    p50: Option<u64>,
+    p95: Option<u64>,
+    calls: u32,
+    call_failures: u32,
+    in_flight: Option<f64>,
+    cpu: Option<f64>,
+    memory: Option<f64>,
+    busy: Option<f64>,
+    spans: u32,
+    revision: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct History {
+    ticks: Vec<Tick>,
+    failures: Vec<WrittenFailure>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct WrittenFailure {
+    why: &'static str,
+    time: u64,
+    service: String,
+    name: String,
+    duration: u64,
+    trace: String,
+    span: String,
+    message: String,
+}
+
+impl WrittenFailure {
+    fn new(failure: &Failure) -> Self {
+        Self {
+            why: if failure.is_slow { "slow" } else { "error" },
+            time: micros(failure.time),
+            service: failure.service.to_string(),
+            name: failure.name.to_string(),
+            duration: failure.duration,
+            trace: failure.trace.to_string(),
+            span: failure.span.to_string(),
+            message: failure.message.clone(),
+        }
+    }
+}
+
+/// The seconds that are over, and the newest failures.
+pub(crate) fn history(store: &mut Store, running: &Running, now: u64) -> History {
+    store.live.advance(now);
+    let seconds: Vec<Second> =
+        store.live.seconds().filter(|second| second.time < now / 1_000_000_000).cloned().collect();
+    let ticks = seconds.iter().map(|second| tick(store, running, second, now)).collect();
+    let failures = store.live.failures().rev().map(WrittenFailure::new).collect();
+    History { ticks, failures }
+}
+
+/// Those that came after this number, oldest first, and the number of the last.
+pub(crate) fn failures(store: &Store, after: u64) -> (Vec<WrittenFailure>, u64) {
+    let last = store.live.failures().last().map_or(after, |failure| failure.number);
+    let new = store.live.failures().filter(|failure| failure.number > after);
+    (new.map(WrittenFailure::new).collect(), last)
+}
+
+/// What the process measures of itself is shown with the second in which it was measured, or as it was last measured.
+pub(crate) fn tick(store: &Store, running: &Running, second: &Second, now: u64) -> Tick {
+    let is_now = second.time + 2 >= now / 1_000_000_000;
+    let until = (second.time + 1).saturating_mul(1_000_000_000);
+    let served = running.iter().filter(|(_, span)| span.kind.is_served()).count();
+    let measured = || sum(store, "http.server.active_requests", until);
+    let in_flight = if is_now && served > 0 { Some(served as f64) } else { measured() };
+    let quantile = |part: f64| second.durations.as_ref().and_then(|durations| durations.quantile(part));
+    Tick {
+        time: second.time * 1_000_000,
+        requests: second.requests,
+        failures: second.failures,
+        p50: quantile(0.5),
+        p95: quantile(0.95),
+        calls: second.calls,
+        call_failures: second.call_failures,
+        in_flight: in_flight.or_else(|| (is_now && running.len() > 0).then_some(0.0)),
+        cpu: sum(store, "process.cpu.utilization", until),
+        memory: sum(store, "process.memory.usage", until),
+        busy: sum(store, "tokio.worker.utilization", until),
+        spans: second.spans,
+        revision: store.revision,
+    }
+}
+
+/// The last values of an instrument until then, over all its series.
+fn sum(store: &Store, name: &str, until: u64) -> Option<f64> {
+    let instrument: &Instrument = store.metrics.instruments.get(name)?;
+    let last = |series: &Series| {
+        let points = series.points.iter().rev();
+        let point =
+            points.clone().find(|point| point.time <= until && point.time.saturating_add(FRESH) >= until)?;
+        // Idle time is no use of the processor.
+        let is_idle = find(&series.attributes, "cpu.mode").is_some_and(|mode| mode.as_text() == Some("idle"));
+        match &point.data {
+            Data::Number(number) if !is_idle => Some(*number),
+            _ => None,
+        }
+    };
+    instrument.series.values().filter_map(last).reduce(|one, other| one + other)
+}

@@ -1,0 +1,305 @@
+use std::collections::HashMap;
+
+use opentelemetry::trace::SpanId;
+use serde::Serialize;
+
+use super::operations::Period;
+use super::{Durations, Figures, Range, Scanned, Told};
+use crate::model::Span;
+use crate::search::quoted;
+use crate::store::{Store, Trace};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Map {
+    seconds: f64,
+    nodes: Vec<Node>,
+    edges: Vec<Edge>,
+    pub(crate) scanned: Scanned,
+}
+
+#[derive(Debug, Serialize)]
+struct Node {
+    id: String,
+    name: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
+    calls: u64,
+    #[serde(flatten)]
+    figures: Figures,
+    search: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Edge {
+    from: String,
+    to: String,
+    calls: u64,
+    paired: u64,
+    #[serde(flatten)]
+    figures: Figures,
+    /// The median of what the server's span does not explain of the client's.
+    network: Option<u64>,
+    search: String,
+}
+
+/// Whoever is called or calls, in the words of spans, so that looking one up makes no new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Party<'a> {
+    /// It sends spans.
+    Service(&'a str),
+    /// Whoever calls without a trace of its own.
+    User,
+    /// Known only from calls to it: what kind of party it is, and the attributes that say so.
+    Other { kind: &'static str, first: Said<'a>, second: Option<Said<'a>> },
+}
+
+/// An attribute.
+type Said<'a> = (&'static str, Told<'a>);
+
+#[derive(Default)]
+struct Traffic {
+    durations: Durations,
+    errors: u64,
+}
+
+#[derive(Default)]
+struct Calls {
+    traffic: Traffic,
+    gaps: Durations,
+    search: String,
+}
+
+#[derive(Default)]
+struct Gathering<'a> {
+    places: HashMap<Party<'a>, usize>,
+    nodes: Vec<(Party<'a>, Traffic)>,
+    edges: HashMap<(usize, usize), Calls>,
+}
+
+pub(crate) fn map(store: &Store, range: Range, now: u64) -> Map {
+    let seconds = Period::of(store, range, now).seconds();
+    let mut gathering = Gathering::default();
+    let mut scanned = 0;
+    for trace in store.traces.recent().filter(|trace| range.touches(trace)) {
+        scanned += trace.spans.len() as Scanned;
+        gathering.trace(trace, range);
+    }
+    gathering.finish(seconds, scanned)
+}
+
+fn node(party: Party<'_>, mut traffic: Traffic, seconds: f64) -> Node {
+    traffic.durations.sort();
+    Node {
+        id: party.id(),
+        calls: traffic.durations.len(),
+        figures: Figures::new(&traffic.durations, traffic.errors, seconds),
+        name: party.name(),
+        kind: party.kind(),
+        system: party.system(),
+        search: party.search(),
+    }
+}
+
+fn edge(from: Party<'_>, to: Party<'_>, mut calls: Calls, seconds: f64) -> Edge {
+    calls.traffic.durations.sort();
+    calls.gaps.sort();
+    Edge {
+        from: from.id(),
+        to: to.id(),
+        calls: calls.traffic.durations.len(),
+        paired: calls.gaps.len(),
+        figures: Figures::new(&calls.traffic.durations, calls.traffic.errors, seconds),
+        network: calls.gaps.quantile(0.5),
+        search: calls.search,
+    }
+}
+
+impl Traffic {
+    fn add(&mut self, span: &Span) {
+        self.durations.push(span.duration());
+        self.errors += u64::from(span.is_error());
+    }
+}
+
+impl<'a> Gathering<'a> {
+    fn place(&mut self, party: Party<'a>) -> usize {
+        *self.places.entry(party).or_insert_with(|| {
+            self.nodes.push((party, Traffic::default()));
+            self.nodes.len() - 1
+        })
+    }
+
+    fn trace(&mut self, trace: &'a Trace, range: Range) {
+        let spans = &trace.spans;
+        let parents = Parents::new(spans);
+        let mut answered = vec![false; spans.len()];
+        for span in spans.iter().filter(|span| range.has(span.start)) {
+            let service = self.place(Party::Service(span.service()));
+            if span.kind.is_served() {
+                let parent = parents.of(span);
+                parent.into_iter().for_each(|place| answered[place] = true);
+                self.served(span, service, parent.map(|place| &spans[place]));
+            }
+        }
+        let calls = spans.iter().zip(answered).filter(|(span, answered)| span.kind.is_call() && !answered);
+        calls.filter(|(span, _)| range.has(span.start)).for_each(|(span, _)| self.unanswered(span));
+    }
+
+    fn served(&mut self, span: &'a Span, to: usize, parent: Option<&'a Span>) {
+        self.nodes[to].1.add(span);
+        let from = match parent {
+            Some(parent) => self.place(Party::Service(parent.service())),
+            None if span.is_root() => {
+                let user = self.place(Party::User);
+                self.nodes[user].1.add(span);
+                user
+            }
+            // Its caller is traced, but has not come.
+            None => return,
+        };
+        let search = || {
+            let served = format!("{} kind={}", Party::Service(span.service()).search(), span.kind);
+            match parent {
+                Some(parent) => format!("{served} parent.service={}", quoted(parent.service(), true)),
+                None => format!("{served} root"),
+            }
+        };
+        let calls =
+            self.edges.entry((from, to)).or_insert_with(|| Calls { search: search(), ..Calls::default() });
+        match parent.filter(|parent| parent.kind.is_call()) {
+            // A call lasts as long as its caller waits.
+            Some(call) => {
+                calls.traffic.add(call);
+                calls.gaps.push(call.duration().saturating_sub(span.duration()));
+            }
+            None => calls.traffic.add(span),
+        }
+    }
+
+    /// A call to somebody who sends no spans.
+    fn unanswered(&mut self, span: &'a Span) {
+        let Some(party) = Party::peer(span) else { return };
+        let (from, to) = (self.place(Party::Service(span.service())), self.place(party));
+        self.nodes[to].1.add(span);
+        let search = || format!("{} {}", Party::Service(span.service()).search(), party.search());
+        let calls =
+            self.edges.entry((from, to)).or_insert_with(|| Calls { search: search(), ..Calls::default() });
+        calls.traffic.add(span);
+    }
+
+    fn finish(self, seconds: f64, scanned: Scanned) -> Map {
+        let parties: Vec<Party<'_>> = self.nodes.iter().map(|(party, _)| *party).collect();
+        let edges = self
+            .edges
+            .into_iter()
+            .map(|((from, to), calls)| edge(parties[from], parties[to], calls, seconds));
+        let mut edges: Vec<Edge> = edges.collect();
+        let mut nodes: Vec<Node> =
+            self.nodes.into_iter().map(|(party, of)| node(party, of, seconds)).collect();
+        edges.sort_by(|one, other| (&one.from, &one.to).cmp(&(&other.from, &other.to)));
+        nodes.sort_by(|one, other| one.id.cmp(&other.id));
+        Map { seconds, nodes, edges, scanned }
+    }
+}
+
+/// Where each span's parent is. Of few spans it is looked for, of many it is looked up.
+struct Parents<'a> {
+    spans: &'a [Span],
+    by_id: Option<HashMap<SpanId, usize>>,
+}
+
+impl<'a> Parents<'a> {
+    const FEW: usize = 16;
+
+    fn new(spans: &'a [Span]) -> Self {
+        let place = |(place, span): (usize, &Span)| (span.id, place);
+        let by_id = (spans.len() > Self::FEW).then(|| spans.iter().enumerate().map(place).collect());
+        Self { spans, by_id }
+    }
+
+    fn of(&self, span: &Span) -> Option<usize> {
+        if span.is_root() || span.parent == span.id {
+            return None;
+        }
+        match &self.by_id {
+            Some(by_id) => by_id.get(&span.parent).copied(),
+            None => self.spans.iter().position(|other| other.id == span.parent),
+        }
+    }
+}
+
+impl<'a> Party<'a> {
+    /// The other end of a call, as its caller names it. Newer names of attributes come before older ones.
+    fn peer(span: &'a Span) -> Option<Self> {
+        let said =
+            |keys: &[&'static str]| keys.iter().find_map(|key| Told::of(span, key).map(|told| (*key, told)));
+        let database = said(&["db.system.name", "db.system"]).map(|first| ("database", first));
+        let system = database.or_else(|| said(&["messaging.system"]).map(|first| ("messaging", first)));
+        if let Some((kind, first)) = system {
+            let names = ["db.namespace", "db.name", "messaging.destination.name", "messaging.destination"];
+            let names = if kind == "database" { &names[..2] } else { &names[2..] };
+            return Some(Self::Other { kind, first, second: said(names) });
+        }
+        let keys = [
+            "peer.service",
+            "service.peer.name",
+            "server.address",
+            "net.peer.name",
+            "http.host",
+            "network.peer.address",
+        ];
+        let first = said(&keys)?;
+        let second = if first.0 == "server.address" { said(&["server.port"]) } else { None };
+        Some(Self::Other { kind: "peer", first, second })
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::User => "user",
+            Self::Other { kind, .. } => kind,
+        }
+    }
+
+    fn system(&self) -> Option<String> {
+        match self {
+            Self::Other { kind: "database" | "messaging", first: (_, system), .. } => {
+                Some(system.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Service(name) => (*name).to_owned(),
+            Self::User => "callers".to_owned(),
+            Self::Other { kind: "peer", first: (_, address), second: Some((_, port)) } => {
+                format!("{address}:{port}")
+            }
+            Self::Other { kind: "peer", first: (_, address), .. } => address.to_string(),
+            Self::Other { second: Some((_, name)), .. } => name.to_string(),
+            Self::Other { first: (_, system), .. } => system.to_string(),
+        }
+    }
+
+    fn id(&self) -> String {
+        match self.system() {
+            Some(system) => format!("{}:{system}/{}", self.kind(), self.name()),
+            None => format!("{}:{}", self.kind(), self.name()),
+        }
+    }
+
+    /// What a search says of its spans.
+    fn search(&self) -> String {
+        let is =
+            |(key, told): &Said<'_>| format!("{}={}", quoted(key, false), quoted(&told.to_string(), true));
+        match self {
+            Self::Service(name) => format!("service={}", quoted(name, true)),
+            Self::User => "root kind=server".to_owned(),
+            Self::Other { first, second: Some(second), .. } => format!("{} {}", is(first), is(second)),
+            Self::Other { first, .. } => is(first),
+        }
+    }
+}

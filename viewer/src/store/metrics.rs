@@ -1,0 +1,267 @@
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use opentelemetry::trace::{SpanId, TraceId};
+
+use super::size;
+use crate::model::{Attributes, Resource, Text};
+
+/// The newest points of each series that are kept: ten minutes of seconds.
+const POINTS: usize = 600;
+const EXEMPLARS: usize = 8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Gauge,
+    Sum,
+    Histogram,
+    ExponentialHistogram,
+    Summary,
+}
+
+/// What all series of a metric have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) name: Text,
+    pub(crate) description: Text,
+    pub(crate) unit: Text,
+    pub(crate) shape: Shape,
+    pub(crate) is_monotonic: bool,
+    /// Absent for gauges.
+    pub(crate) is_cumulative: Option<bool>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Instrument {
+    pub(crate) header: Header,
+    pub(crate) series: HashMap<u64, Series>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Series {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) attributes: Attributes,
+    pub(crate) points: VecDeque<Point>,
+    pub(crate) exemplars: VecDeque<Exemplar>,
+    /// Of its attributes and points, on the heap.
+    cost: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Point {
+    pub(crate) time: u64,
+    pub(crate) data: Data,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Data {
+    Number(f64),
+    Distribution(Box<Distribution>),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Distribution {
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    /// Where each bucket ends. The last one has no end, so there is one more of `counts`.
+    pub(crate) bounds: Arc<[f64]>,
+    pub(crate) counts: Box<[u64]>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Exemplar {
+    pub(crate) time: u64,
+    pub(crate) value: f64,
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+}
+
+/// A point on its way in.
+#[derive(Debug)]
+pub(crate) struct Measurement {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) attributes: Attributes,
+    pub(crate) point: Point,
+    pub(crate) exemplars: Vec<Exemplar>,
+    /// Of the attributes, on the heap.
+    pub(crate) cost: usize,
+}
+
+impl Point {
+    fn bytes(&self) -> usize {
+        let data = match &self.data {
+            Data::Number(_) => 0,
+            Data::Distribution(distribution) => {
+                let counts = size::vec::<u64>(distribution.counts.len());
+                size_of::<Distribution>() + counts + size::shared::<f64>(distribution.bounds.len())
+            }
+        };
+        size_of::<Self>() + data
+    }
+}
+
+/// What was measured lately.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) instruments: BTreeMap<Text, Instrument>,
+    hasher: RandomState,
+    points: usize,
+    bytes: usize,
+    most_points: usize,
+    most_bytes: usize,
+}
+
+impl Metrics {
+    pub(super) fn new(most_points: usize, most_bytes: usize) -> Self {
+        let (instruments, hasher) = (BTreeMap::new(), RandomState::new());
+        Self { instruments, hasher, points: 0, bytes: 0, most_points, most_bytes }
+    }
+
+    /// Tells how many points had to go for it. `None`: it is too large to be kept.
+    pub(super) fn push(&mut self, header: &Header, measurement: Measurement) -> Option<usize> {
+        let bytes = measurement.point.bytes() + measurement.cost;
+        if bytes > self.most_bytes / 16 {
+            return None;
+        }
+        let key = self.key(&measurement);
+        if !self.instruments.contains_key(&header.name) {
+            self.bytes += instrument_bytes(header);
+            let instrument = Instrument { header: header.clone(), series: HashMap::new() };
+            self.instruments.insert(header.name.clone(), instrument);
+        }
+        let instrument = self.instruments.get_mut(&header.name).expect("it has just been inserted");
+        let before = instrument.series.capacity();
+        let series = instrument.series.entry(key).or_insert_with(|| {
+            self.bytes += measurement.cost;
+            Series::new(&measurement)
+        });
+        let evicted = usize::from(series.points.len() == POINTS);
+        let cost = series.cost;
+        series.push(measurement);
+        self.points += 1 - evicted;
+        self.bytes += series.cost;
+        self.bytes -= cost;
+        let tables = size::table::<(u64, Series)>(instrument.series.capacity());
+        self.bytes += tables - size::table::<(u64, Series)>(before);
+        Some(evicted + self.bound())
+    }
+
+    fn key(&self, measurement: &Measurement) -> u64 {
+        // Two processes of the same resource are told apart by its attributes, if they have `service.instance.id`.
+        let attributes = |attributes: &Attributes| format!("{attributes:?}");
+        self.hasher
+            .hash_one((attributes(&measurement.resource.attributes), attributes(&measurement.attributes)))
+    }
+
+    /// The longest series give their oldest points.
+    fn bound(&mut self) -> usize {
+        let mut evicted = 0;
+        while self.points > self.most_points || self.bytes > self.most_bytes {
+            let all = self.instruments.iter().flat_map(|(name, instrument)| {
+                instrument
+                    .series
+                    .iter()
+                    .map(move |(key, series)| (series.points.len(), series.last(), name, *key))
+            });
+            let longest = all.max_by_key(|(len, last, ..)| (*len, std::cmp::Reverse(*last)));
+            let Some((_, _, name, key)) =
+                longest.map(|(len, last, name, key)| (len, last, name.clone(), key))
+            else {
+                break;
+            };
+            evicted += self.shorten(&name, key);
+        }
+        evicted
+    }
+
+    fn shorten(&mut self, name: &Text, key: u64) -> usize {
+        let instrument = self.instruments.get_mut(name).expect("it was just found");
+        let series = instrument.series.get_mut(&key).expect("it was just found");
+        let before = series.cost;
+        let count = series.points.len().div_ceil(4);
+        series.forget(count);
+        self.points -= count;
+        self.bytes -= before - series.cost;
+        if series.points.is_empty() {
+            self.bytes -= series.cost;
+            instrument.series.remove(&key);
+        }
+        if instrument.series.is_empty() {
+            let table = size::table::<(u64, Series)>(instrument.series.capacity());
+            self.bytes -= table + instrument_bytes(&instrument.header);
+            self.instruments.remove(name);
+        }
+        count
+    }
+
+    pub(crate) fn series(&self) -> usize {
+        self.instruments.values().map(|instrument| instrument.series.len()).sum()
+    }
+
+    pub(crate) fn points(&self) -> usize {
+        self.points
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// With its place in the tree, which is not full, and the texts, were they not shared.
+fn instrument_bytes(header: &Header) -> usize {
+    let texts = size::text(&header.name) + size::text(&header.description) + size::text(&header.unit);
+    2 * size_of::<(Text, Instrument)>() + texts
+}
+
+impl Series {
+    fn new(measurement: &Measurement) -> Self {
+        Self {
+            resource: measurement.resource.clone(),
+            attributes: measurement.attributes.clone(),
+            points: VecDeque::new(),
+            exemplars: VecDeque::new(),
+            cost: measurement.cost,
+        }
+    }
+
+    fn push(&mut self, measurement: Measurement) {
+        if self.points.len() == POINTS {
+            self.forget(1);
+        }
+        let mut point = measurement.point;
+        self.share_bounds(&mut point);
+        let before = size::vec::<Point>(self.points.capacity());
+        self.cost += point.bytes() - size_of::<Point>();
+        self.points.push_back(point);
+        self.cost += size::vec::<Point>(self.points.capacity()) - before;
+        let before = size::vec::<Exemplar>(self.exemplars.capacity());
+        for exemplar in measurement.exemplars {
+            if self.exemplars.len() == EXEMPLARS {
+                self.exemplars.pop_front();
+            }
+            self.exemplars.push_back(exemplar);
+        }
+        self.cost += size::vec::<Exemplar>(self.exemplars.capacity()) - before;
+    }
+
+    /// The bounds are the same in each point. They are counted with each all the same.
+    fn share_bounds(&self, point: &mut Point) {
+        if let (Data::Distribution(new), Some(Point { data: Data::Distribution(last), .. })) =
+            (&mut point.data, self.points.back())
+            && new.bounds == last.bounds
+        {
+            new.bounds = last.bounds.clone();
+        }
+    }
+
+    fn forget(&mut self, count: usize) {
+        for point in self.points.drain(..count) {
+            self.cost -= point.bytes() - size_of::<Point>();
+        }
+    }
+
+    pub(crate) fn last(&self) -> u64 {
+        self.points.back().map_or(0, |point| point.time)
+    }
+}

@@ -1,0 +1,71 @@
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use opentelemetry::trace::{SpanId, TraceId};
+
+use crate::model::{Kind, Resource, cut};
+
+/// A longer name is cut while its span runs.
+const LONGEST_NAME: usize = 256;
+
+/// A span that has not ended.
+#[derive(Clone, Debug)]
+pub(crate) struct RunningSpan {
+    pub(crate) id: SpanId,
+    pub(crate) parent: SpanId,
+    pub(crate) remote: Option<bool>,
+    pub(crate) kind: Kind,
+    pub(crate) start: u64,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) resource: Arc<Resource>,
+}
+
+impl RunningSpan {
+    pub(crate) fn is_root(&self) -> bool {
+        self.parent == SpanId::INVALID
+    }
+}
+
+/// What has begun in this process and not ended. It has a lock of its own, which is held for no longer than a look takes.
+#[derive(Debug)]
+pub(crate) struct Running {
+    spans: HashMap<(TraceId, SpanId), RunningSpan>,
+    most: usize,
+}
+
+impl Running {
+    pub(super) fn new(most: usize) -> Self {
+        Self { spans: HashMap::new(), most }
+    }
+
+    /// What finds no room is not shown before it ends.
+    pub(crate) fn begin(&mut self, trace: TraceId, mut span: RunningSpan) {
+        if self.spans.len() >= self.most {
+            return;
+        }
+        if span.name.len() > LONGEST_NAME {
+            span.name = cut(&span.name, LONGEST_NAME).to_owned().into();
+        }
+        self.spans.insert((trace, span.id), span);
+    }
+
+    pub(crate) fn end(&mut self, trace: TraceId, span: SpanId) {
+        self.spans.remove(&(trace, span));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.spans = HashMap::new();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TraceId, &RunningSpan)> {
+        self.spans.iter().map(|((trace, _), span)| (*trace, span))
+    }
+}
+
+/// Its share of memory is set aside, since it has a lock of its own.
+pub(super) const EACH: usize = 2 * size_of::<((TraceId, SpanId), RunningSpan)>() + LONGEST_NAME;

@@ -1,0 +1,319 @@
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry::Context;
+use opentelemetry::trace::FutureExt;
+use opentelemetry_sdk::logs::LogProcessor;
+use opentelemetry_sdk::metrics::PeriodicReader;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::trace::{SpanExporter, SpanProcessor};
+use tokio::runtime::Runtime;
+
+use crate::error::Error;
+use crate::http::{self, App, Broadcast, Guard};
+use crate::intake;
+use crate::intake::sdk::{LogIntake, MetricIntake, SpanIntake, Watch};
+use crate::shared::Shared;
+use crate::store::Limits;
+
+/// What a request may hold, unpacked.
+const BODY: usize = 16 << 20;
+/// How often metrics are read by [`Serving::metric_reader`].
+const METRICS_EVERY: Duration = Duration::from_secs(1);
+
+/// What a viewer keeps, and where it listens.
+///
+/// ```
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use otelhttp_viewer::Viewer;
+///
+/// let viewer = Viewer::new().serve("127.0.0.1:0")?;
+/// let provider = SdkTracerProvider::builder().with_span_processor(viewer.span_processor()).build();
+/// println!("Traces are shown at {}", viewer.url());
+/// # drop(provider);
+/// # Ok::<(), otelhttp_viewer::Error>(())
+/// ```
+///
+/// With other limits, and for other processes too:
+///
+/// ```
+/// use otelhttp_viewer::Viewer;
+///
+/// let viewer = Viewer::new()
+///     .memory(16 << 20)
+///     .otlp_http("127.0.0.1:0")
+///     .otlp_grpc("127.0.0.1:0")
+///     .serve("127.0.0.1:0")?;
+/// println!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{}", viewer.otlp_http().expect("it was asked for"));
+/// # Ok::<(), otelhttp_viewer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it does nothing until it serves"]
+pub struct Viewer {
+    limits: Limits,
+    otlp_http: Option<String>,
+    otlp_grpc: Option<String>,
+    token: Option<String>,
+    hosts: Vec<String>,
+}
+
+impl Default for Viewer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Viewer {
+    /// Keeps 64 MiB, of which at most 200,000 spans, 50,000 log records and 200,000 points of metrics.
+    pub fn new() -> Self {
+        Self { limits: Limits::DEFAULT, otlp_http: None, otlp_grpc: None, token: None, hosts: Vec::new() }
+    }
+
+    /// How much memory may be taken by what is kept, in bytes; at least 4 MiB. The default is 64 MiB. The oldest traces go first;
+    /// of each operation the slowest and those that failed stay longest.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes.max(Limits::LEAST);
+        self
+    }
+
+    /// How many spans are kept, whatever memory they take. The default is 200,000.
+    pub fn spans(mut self, most: usize) -> Self {
+        self.limits.spans = most.max(1);
+        self
+    }
+
+    /// Takes OTLP over HTTP here too; the usual address is `127.0.0.1:4318`. On the page's own address it is always taken.
+    pub fn otlp_http(mut self, address: impl Into<String>) -> Self {
+        self.otlp_http = Some(address.into());
+        self
+    }
+
+    /// Takes OTLP over gRPC here; the usual address is `127.0.0.1:4317`.
+    pub fn otlp_grpc(mut self, address: impl Into<String>) -> Self {
+        self.otlp_grpc = Some(address.into());
+        self
+    }
+
+    /// Who asks must know this token, whatever the address. Without it there is a random one for each address that is
+    /// not loopback, and none for loopback.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// A name under which the viewer is reached, besides `localhost` and addresses. Requests for other names are refused, since
+    /// a name that leads here may belong to a page that should not read what is here.
+    pub fn host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
+        self
+    }
+
+    /// Serves the page, in two threads of its own, until what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If an address cannot be listened on ([`Error::is_address`]), or the threads cannot be started.
+    pub fn serve(self, address: impl ToSocketAddrs) -> Result<Serving, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("otelhttp-viewer")
+            .enable_all()
+            .build()
+            .map_err(Error::start)?;
+        let _entered = runtime.enter();
+        let page = listen(address)?;
+        let otlp_http = self.otlp_http.as_ref().map(listen).transpose()?;
+        let otlp_grpc = self.otlp_grpc.as_ref().map(listen).transpose()?;
+        let local = |listener: &tokio::net::TcpListener| listener.local_addr().map_err(Error::start);
+        let shared = Arc::new(Shared::new(self.limits));
+        let app = App {
+            shared: shared.clone(),
+            broadcast: Broadcast::new(),
+            body_bytes: BODY,
+            otlp_http: Some(otlp_http.as_ref().map_or_else(|| local(&page), local)?),
+            otlp_grpc: otlp_grpc.as_ref().map(local).transpose()?,
+        };
+        let address = local(&page)?;
+        let (otlp_http_address, otlp_grpc_address) =
+            (otlp_http.as_ref().map(local).transpose()?, app.otlp_grpc);
+        let addresses = [Some(address), otlp_http_address, otlp_grpc_address];
+        let token = self.token_for(addresses.iter().flatten())?;
+        let guard = |of: SocketAddr| Guard::new(&self.hosts, token.clone(), of.port());
+        runtime.spawn(run(app, guard(address), page, otlp_http, otlp_grpc).with_context(suppressed()));
+        drop(_entered);
+        let runtime = Some(runtime);
+        Ok(Serving {
+            shared,
+            address,
+            otlp_http: otlp_http_address,
+            otlp_grpc: otlp_grpc_address,
+            token,
+            runtime,
+        })
+    }
+
+    /// None is needed where only this machine can ask.
+    fn token_for<'a>(
+        &self,
+        mut addresses: impl Iterator<Item = &'a SocketAddr>,
+    ) -> Result<Option<String>, Error> {
+        if self.token.is_some() || addresses.all(|address| address.ip().is_loopback()) {
+            return Ok(self.token.clone());
+        }
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Error::start(std::io::Error::other(error)))?;
+        Ok(Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
+    }
+}
+
+fn suppressed() -> Context {
+    Context::new().with_telemetry_suppressed()
+}
+
+fn listen(address: impl ToSocketAddrs) -> Result<tokio::net::TcpListener, Error> {
+    let addresses =
+        address.to_socket_addrs().map_err(|error| Error::address("the address that was given", error))?;
+    let mut failure = Error::address("the address that was given", std::io::ErrorKind::NotFound.into());
+    for address in addresses {
+        let bound = TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            tokio::net::TcpListener::from_std(listener)
+        });
+        match bound {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = Error::listening(address, error),
+        }
+    }
+    Err(failure)
+}
+
+async fn run(
+    app: App,
+    guard: Guard,
+    page: tokio::net::TcpListener,
+    otlp_http: Option<tokio::net::TcpListener>,
+    otlp_grpc: Option<tokio::net::TcpListener>,
+) {
+    let shared = app.shared.clone();
+    tokio::spawn(app.broadcast.clone().run(shared.clone()));
+    tokio::spawn(async move { shared.work().await });
+    if let Some(listener) = otlp_http {
+        let router = http::intake(app.clone(), guard.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+    }
+    if let Some(listener) = otlp_grpc {
+        tokio::spawn(http::grpc(&app, &guard, listener));
+    }
+    // It ends with the runtime.
+    let _ = axum::serve(page, http::page(app, guard)).await;
+}
+
+/// A viewer that serves, until this is dropped. What it takes in goes on being taken in afterwards, but nobody can look.
+#[derive(Debug)]
+#[must_use = "the viewer stops serving when this is dropped"]
+pub struct Serving {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    otlp_http: Option<SocketAddr>,
+    otlp_grpc: Option<SocketAddr>,
+    token: Option<String>,
+    runtime: Option<Runtime>,
+}
+
+impl Serving {
+    /// Where the page is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to open in a browser, with the token if one is asked for.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match &self.token {
+            Some(token) => format!("http://{}/?token={token}", self.address),
+            None => format!("http://{}/", self.address),
+        }
+    }
+
+    /// The token that is asked for, if any. Programs send it as `authorization: Bearer TOKEN`.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Where OTLP over HTTP is taken besides the page's address.
+    #[must_use]
+    pub fn otlp_http(&self) -> Option<SocketAddr> {
+        self.otlp_http
+    }
+
+    /// Where OTLP over gRPC is taken.
+    #[must_use]
+    pub fn otlp_grpc(&self) -> Option<SocketAddr> {
+        self.otlp_grpc
+    }
+
+    /// Takes the spans of this process. It should be the only processor of its provider, since the SDK copies each span for each
+    /// further one; beside an exporter use [`span_exporter`](Self::span_exporter).
+    pub fn span_processor(&self) -> impl SpanProcessor + use<> {
+        self.shared.embed();
+        SpanIntake::new(self.shared.clone())
+    }
+
+    /// Takes the spans of this process behind a processor that feeds other exporters too. To see spans that still run, put
+    /// [`watch`](Self::watch) around that processor.
+    pub fn span_exporter(&self) -> impl SpanExporter + use<> {
+        self.shared.embed();
+        SpanIntake::new(self.shared.clone())
+    }
+
+    /// Stands around a processor and notes which spans run.
+    pub fn watch<P: SpanProcessor>(&self, processor: P) -> impl SpanProcessor + use<P> {
+        self.shared.embed();
+        Watch::new(self.shared.clone(), processor)
+    }
+
+    /// Takes the metrics of this process, from a reader of yours.
+    pub fn metric_exporter(&self) -> impl PushMetricExporter + std::fmt::Debug + use<> {
+        self.shared.embed();
+        MetricIntake(self.shared.clone())
+    }
+
+    /// Takes the metrics of this process, each second.
+    pub fn metric_reader(&self) -> PeriodicReader<impl PushMetricExporter + use<>> {
+        self.shared.embed();
+        PeriodicReader::builder(MetricIntake(self.shared.clone())).with_interval(METRICS_EVERY).build()
+    }
+
+    /// Takes the log records of this process.
+    pub fn log_processor(&self) -> impl LogProcessor + use<> {
+        self.shared.embed();
+        LogIntake::new(self.shared.clone())
+    }
+
+    /// Takes a file in: OTLP's JSON or protobuf (by the ending `.pb` or `.bin`), Jaeger's JSON, or a trace that was saved here. Tells
+    /// how many spans it held.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is none of these ([`Error::is_file`]).
+    pub fn import(&self, file: impl AsRef<Path>) -> Result<u64, Error> {
+        let file = file.as_ref();
+        let named = |problem: String| Error::file(format!("{}: {problem}", file.display()));
+        let bytes = std::fs::read(file).map_err(|error| named(error.to_string()))?;
+        let is_protobuf = file.extension().is_some_and(|ending| ending == "pb" || ending == "bin");
+        intake::import(&self.shared, &bytes, is_protobuf).map(|imported| imported.spans).map_err(named)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // In the background, since this may happen within another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What five thousand spans a second leave, while somebody looks. Times are printed; what is asserted is counted.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use common::{Page, SOON, serve};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use otelhttp_viewer::Viewer;
+use prost::Message;
+
+const A_SECOND: usize = 5_000;
+const SECONDS: usize = 4;
+/// As large as the SDK's batches.
+const BATCH: usize = 500;
+
+fn pair(key: &str, text: String) -> KeyValue {
+    let value = Some(AnyValue { value: Some(any_value::Value::StringValue(text)) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+fn now() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64
+}
+
+/// Traces of ten spans, in one message.
+fn batch(first: usize) -> Vec<u8> {
+    let end = now();
+    let span = |number: usize| {
+        let (trace, place) = (number / 10 + 1, number % 10);
+        Span {
+            trace_id: (trace as u128).to_be_bytes().to_vec(),
+            span_id: (number as u64 + 1).to_be_bytes().to_vec(),
+            parent_span_id: if place == 0 { Vec::new() } else { (number as u64).to_be_bytes().to_vec() },
+            name: ["GET /home", "GET", "GET /stock", "SELECT items"][place % 4].to_owned(),
+            kind: [2, 3, 2, 3][place % 4],
+            start_time_unix_nano: end - (1 + trace as u64 % 97) * 1_000_000,
+            end_time_unix_nano: end,
+            attributes: vec![
+                pair("http.request.method", "GET".to_owned()),
+                pair("http.route", "/home".to_owned()),
+                pair("url.path", format!("/users/{number}")),
+                pair("server.address", "shop.example".to_owned()),
+                pair("user_agent.original", "curl/8.0".to_owned()),
+                pair("client.address", format!("10.0.0.{}", number % 200)),
+            ],
+            status: Some(Status { code: if trace % 50 == 0 { 2 } else { 0 }, ..Status::default() }),
+            ..Span::default()
+        }
+    };
+    let spans = (first..first + BATCH).map(span).collect();
+    let resource =
+        Some(Resource { attributes: vec![pair("service.name", "shop".to_owned())], ..Resource::default() });
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
+    }
+    .encode_to_vec()
+}
+
+fn send(page: &Page, first: usize) {
+    let request = page.client.post(page.url("/v1/traces")).header("content-type", "application/x-protobuf");
+    let response = request.body(batch(first)).send().unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().unwrap().is_empty(), "something was refused");
+}
+
+/// Looks as a page does: at the list, the scatter and the seconds.
+fn look(page: &Page, until: &AtomicBool) -> usize {
+    let response = page.client.get(page.url("/api/v1/live")).timeout(SOON).send().unwrap();
+    let mut lines = BufReader::new(response).lines();
+    let mut looks = 0;
+    while !until.load(Ordering::Relaxed) {
+        page.json("/traces?q=error");
+        page.json("/traces/points");
+        page.json("/operations");
+        looks += 1;
+        // A tick, and so a second, lies between two looks.
+        while lines.next().is_some_and(|line| line.unwrap() != "event: tick") {}
+    }
+    looks
+}
+
+#[test]
+fn five_thousand_spans_a_second_are_taken_in_while_somebody_looks() {
+    let page = serve(Viewer::new());
+    let is_over = AtomicBool::new(false);
+    let (looks, late) = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| look(&page, &is_over));
+        let start = Instant::now();
+        let mut late = Duration::ZERO;
+        for number in 0..SECONDS * A_SECOND / BATCH {
+            let due = Duration::from_secs_f64((number * BATCH) as f64 / A_SECOND as f64);
+            // The load is a given one: this is a pace, and waits for nothing.
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+            send(&page, number * BATCH);
+            late = late.max(start.elapsed().saturating_sub(due));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        (looking.join().unwrap(), late)
+    });
+    let stats = page.json("/stats");
+    println!(
+        "{} spans in {SECONDS} s and {looks} looks; the latest batch was taken in {late:?} after it was due",
+        stats["spans"]
+    );
+    assert_eq!(stats["spans"], SECONDS * A_SECOND);
+    assert_eq!((&stats["evicted"]["spans"], &stats["dropped"]["spans"]), (&0.into(), &0.into()));
+    assert!(looks > 0);
+}
+
+/// The questions of a page to a full store.
+#[test]
+fn a_question_looks_at_no_row_twice() {
+    let page = serve(Viewer::new());
+    let mut sent = 0;
+    while page.json("/stats")["evicted"]["spans"] == 0 {
+        (0..20).for_each(|number| send(&page, sent + number * BATCH));
+        sent += 20 * BATCH;
+    }
+    let stats = page.json("/stats");
+    let (spans, traces) = (stats["spans"].as_u64().unwrap(), stats["traces"].as_u64().unwrap());
+    println!("{spans} spans in {traces} traces, {} bytes", stats["bytes"]);
+    let newest = page.json("/traces?limit=1")["traces"][0]["id"].as_str().unwrap().to_owned();
+    let detail = "/operations/detail?service=shop&name=GET%20/home".to_owned();
+    for (path, most) in [
+        ("/traces".to_owned(), 100),
+        ("/traces?q=error".to_owned(), 60_000),
+        ("/traces?q=url.path=/none".to_owned(), spans),
+        ("/traces?order=slowest".to_owned(), traces),
+        ("/traces/points".to_owned(), traces),
+        ("/operations".to_owned(), spans),
+        (detail, spans),
+        ("/map".to_owned(), spans),
+        ("/suggest?q=http".to_owned(), 2_000),
+        (format!("/traces/{newest}"), spans + 10),
+        ("/logs?q=a".to_owned(), 0),
+    ] {
+        let mut times = Vec::new();
+        for _ in 0..7 {
+            let response = page.get(&format!("/api/v1{path}"));
+            let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+            let scanned: u64 = header("x-rows-scanned").parse().unwrap();
+            assert!(scanned <= most, "{path} looks at {scanned} rows, of {spans} spans in {traces} traces");
+            times.push(header("server-timing").rsplit('=').next().unwrap().parse::<f64>().unwrap());
+        }
+        times.sort_by(f64::total_cmp);
+        println!("{path}: {:.1} ms ({:.1} to {:.1})", times[3], times[0], times[6]);
+    }
+}

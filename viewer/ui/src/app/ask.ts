@@ -1,0 +1,84 @@
+/** Answers of the server as state of a component. */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError, read } from '../api/client';
+import { revision } from './live';
+
+export interface Answer<T> {
+  /** The last answer; it stays while the next is under way. */
+  readonly data: T | undefined;
+  readonly error: ApiError | undefined;
+  /** The question has changed and its answer has not come. */
+  readonly pending: boolean;
+}
+
+export interface How<T> {
+  /** Asks again when the store has changed. */
+  readonly live?: boolean;
+  readonly load?: (url: string, signal: AbortSignal) => Promise<T>;
+}
+
+interface State<T> {
+  readonly data?: T;
+  readonly error?: ApiError;
+  readonly url?: string;
+}
+
+/** Asks for `url`, or for nothing while there is none. */
+export function useAnswer<T>(url: string | undefined, { live = false, load = fetched }: How<T> = {}): Answer<T> {
+  const [state, setState] = useState<State<T>>({});
+  const follows = useRef(live);
+  const again = useRef<() => void>(undefined);
+  follows.current = live;
+  // Before the next effect: the first question is asked there.
+  useEffect(() => {
+    if (live) again.current?.();
+  }, [live]);
+  useEffect(() => {
+    if (url === undefined) return;
+    const abort = new AbortController();
+    const ask = oneAtATime(async () => {
+      const next = await load(url, abort.signal).then((data) => ({ data, url }), (error: unknown) => ({ error: asApiError(error), url }));
+      if (!abort.signal.aborted) setState(next);
+    });
+    ask();
+    again.current = ask;
+    const unwatch = revision.watch(() => {
+      if (follows.current) ask();
+    });
+    return () => {
+      again.current = undefined;
+      unwatch();
+      abort.abort();
+    };
+  }, [url]);
+  return { data: state.data, error: state.error, pending: url !== undefined && state.url !== url };
+}
+
+/** A slow answer is waited for; what was asked meanwhile is asked once, afterwards. */
+function oneAtATime(work: () => Promise<void>): () => void {
+  let busy = false;
+  let again = false;
+  const run = async (): Promise<void> => {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    await work();
+    busy = false;
+    if (again) {
+      again = false;
+      await run();
+    }
+  };
+  return () => void run();
+}
+
+function fetched<T>(url: string, signal: AbortSignal): Promise<T> {
+  return read<T>(url, { signal });
+}
+
+function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : String(error), 0, undefined);
+}

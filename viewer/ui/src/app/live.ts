@@ -1,0 +1,64 @@
+/** The stream of what happens, one for the whole page: it ends while nobody looks, and says when there is news. */
+
+import type { Failure, History, Tick } from '../api/types';
+import { Cell } from './cell';
+
+const TICKS = 300;
+const FAILURES = 50;
+
+export const ticks = new Cell<readonly Tick[]>([]);
+export const failures = new Cell<readonly Failure[]>([]);
+/** Grows when the store has changed; pages ask again. */
+export const revision = new Cell(0);
+export const connected = new Cell(true);
+/** What is shown stands still; what comes is taken in all the same. */
+export const held = new Cell(false);
+
+let stream: EventSource | undefined;
+
+export function followEvents(): void {
+  document.addEventListener('visibilitychange', attend);
+  attend();
+}
+
+function attend(): void {
+  stream?.close();
+  stream = document.hidden ? undefined : open();
+}
+
+function open(): EventSource {
+  const source = new EventSource('/api/v1/live');
+  source.addEventListener('open', () => (connected.value = true));
+  source.addEventListener('error', () => (connected.value = false));
+  source.addEventListener('history', ({ data }: MessageEvent<string>) => {
+    const history = JSON.parse(data) as History;
+    ticks.value = history.ticks.slice(-TICKS);
+    failures.value = history.failures.slice(0, FAILURES);
+    see(history.ticks.at(-1));
+  });
+  source.addEventListener('tick', ({ data }: MessageEvent<string>) => {
+    const tick = JSON.parse(data) as Tick;
+    ticks.value = ticked(ticks.value, tick);
+    see(tick);
+  });
+  source.addEventListener('failure', ({ data }: MessageEvent<string>) => {
+    failures.value = told(failures.value, JSON.parse(data) as Failure);
+  });
+  return source;
+}
+
+/** Spans of other processes come late: a second may be told once more. */
+export function ticked(before: readonly Tick[], tick: Tick): readonly Tick[] {
+  const known = before.findLastIndex(({ time }) => time === tick.time);
+  return known >= 0 ? before.with(known, tick) : [...before.slice(1 - TICKS), tick];
+}
+
+/** And so may a failure. */
+export function told(before: readonly Failure[], failure: Failure): readonly Failure[] {
+  const others = before.filter(({ trace, span }) => trace !== failure.trace || span !== failure.span);
+  return [failure, ...others].slice(0, FAILURES);
+}
+
+function see(tick: Tick | undefined): void {
+  if (tick && !held.value) revision.value = tick.revision;
+}
