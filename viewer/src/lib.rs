@@ -52,5 +52,8 @@ mod shared;
 mod store;
 mod viewer;
 
+#[doc = include_str!("docs/design.md")]
+pub mod design {}
+
 pub use error::Error;
 pub use viewer::{Serving, Viewer};

@@ -38,7 +38,7 @@ pub(crate) fn document((store, running): (&Store, &Running), id: TraceId, now: u
     if trace.is_none() && running.is_empty() {
         return None;
     }
-    let mut spans = trace.map_or_else(Vec::new, |trace| trace.spans.clone());
+    let mut spans = trace.map_or_else(Vec::new, |trace| trace.spans.to_vec());
     spans.sort_by_key(|span| span.start);
     let mut logs: Vec<Log> =
         store.logs.iter().filter(|(_, log)| log.trace == id).map(|(_, log)| log.clone()).collect();

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use opentelemetry::trace::{SpanId, TraceId};
+use smallvec::SmallVec;
 
 use super::size;
 use crate::model::{Kind, Span};
@@ -14,7 +15,7 @@ pub(crate) struct Trace {
     pub(crate) id: TraceId,
     /// Which of all traces it was to come, by its first span.
     pub(crate) sequence: u64,
-    pub(crate) spans: Vec<Span>,
+    pub(crate) spans: SmallVec<[Span; 1]>,
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) errors: u32,
@@ -33,7 +34,7 @@ impl Trace {
         Self {
             id,
             sequence,
-            spans: Vec::new(),
+            spans: SmallVec::new(),
             start: u64::MAX,
             end: 0,
             errors: 0,
@@ -49,7 +50,8 @@ impl Trace {
     pub(crate) fn bytes(&self) -> usize {
         let ids = self.ids.as_ref();
         let ids = ids.map_or(0, |ids| size::table::<(SpanId, Kind)>(ids.capacity()));
-        size::vec::<Span>(self.spans.capacity()) + self.costs + ids
+        let spans = if self.spans.spilled() { size::vec::<Span>(self.spans.capacity()) } else { 0 };
+        spans + self.costs + ids
     }
 
     pub(crate) fn duration(&self) -> u64 {
@@ -73,8 +75,8 @@ impl Trace {
             ids.insert((span.id, span.kind));
         }
         if self.spans.len() == self.spans.capacity() {
-            // Most traces of a lonely service have one span. A doubling would waste a third of the memory of the others.
-            self.spans.reserve_exact(self.spans.len() / 2 + usize::from(self.spans.len() < 2));
+            // A doubling would waste a third of the memory.
+            self.spans.reserve_exact(self.spans.len().div_ceil(2));
         }
         self.spans.push(span);
         if self.ids.is_none() && self.spans.len() >= FEW {
