@@ -1,7 +1,7 @@
 //! Whatever is offered, memory stays at its bound: of the heap that is in use, counted by the allocator.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry::logs::{LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry::metrics::MeterProvider;
@@ -95,6 +95,17 @@ fn a_million_spans_leave_memory_at_its_bound() {
     assert!(used > BOUND / 2, "only {used} bytes are used");
     // Counted honestly: what is counted is there, and what is there is counted, but for the server's own.
     assert!(used.abs_diff(counted) < 3 * MIB, "{used} bytes, counted as {counted}");
+    drop((viewer, provider));
+    assert_gone(before);
+}
+
+/// When a viewer is dropped and nothing is sent to it any more, its threads let go of everything, in their time.
+fn assert_gone(before: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while HEAP.current_usage() > before + MIB {
+        assert!(Instant::now() < deadline, "{} bytes are left", HEAP.current_usage() - before);
+        std::thread::yield_now();
+    }
 }
 
 /// Takes measurements, as the viewer does, and keeps none.

@@ -98,7 +98,9 @@ impl Live {
         }
         let last = self.seconds.back().map_or(0, |second| second.time);
         let first = (last + 1).max((now + 1).saturating_sub(SECONDS));
-        self.seconds.extend((first..=now).map(Second::new));
+        // Seconds in which nothing was asked and nothing came are no news.
+        let second = |time: u64| Second { is_new: time + 2 >= now, ..Second::new(time) };
+        self.seconds.extend((first..=now).map(second));
         while self.seconds.front().is_some_and(|second| second.time + SECONDS <= now) {
             let gone = self.seconds.pop_front();
             self.timed -= usize::from(gone.is_some_and(|second| second.durations.is_some()));

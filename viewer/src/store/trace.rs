@@ -76,7 +76,7 @@ impl Trace {
         }
         if self.spans.len() == self.spans.capacity() {
             // A doubling would waste a third of the memory.
-            self.spans.reserve_exact(self.spans.len().div_ceil(2));
+            self.spans.reserve_exact(self.spans.len() / 2 + usize::from(self.spans.len() < 2));
         }
         self.spans.push(span);
         if self.ids.is_none() && self.spans.len() >= FEW {
