@@ -48,6 +48,7 @@ mod intake;
 mod model;
 mod query;
 mod search;
+mod serving;
 mod shared;
 mod store;
 mod viewer;
@@ -56,4 +57,5 @@ mod viewer;
 pub mod design {}
 
 pub use error::Error;
-pub use viewer::{Serving, Viewer};
+pub use serving::Serving;
+pub use viewer::Viewer;
