@@ -527,3 +527,14 @@ async fn a_telemetry_pipeline_that_panics_is_contained() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_propagator_that_panics_leaves_the_caller_unknown() {
+    let telemetry = Telemetry::new();
+    let address = serve_fn(telemetry.server().propagator(Broken::Extract), |_| async {
+        Response::new(Full::<Bytes>::default())
+    })
+    .await;
+    get_with(address, "/x", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n").await;
+    assert_eq!(telemetry.span().await.parent_span_id, SpanId::INVALID);
+}

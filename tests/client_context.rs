@@ -22,12 +22,15 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::context::FutureExt;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SpanData};
+use otelhttp::propagation::Propagators;
 use otelhttp::{AttemptsLayer, ClientLayer, Observe, ServerSpan, UrlTemplate};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
@@ -618,4 +621,34 @@ async fn a_call_further_in_is_no_attempt_of_the_outer_one() {
     for span in telemetry.spans(3).await {
         assert_eq!(attribute(&span, "http.request.resend_count"), None, "{:?}", span.span_kind);
     }
+}
+
+/// Keeps the baggage in the house, and is a stand-in for the default propagators otherwise.
+#[derive(Debug)]
+struct NoBaggageOut(Propagators);
+
+impl TextMapPropagator for NoBaggageOut {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        self.0.inject_context(&cx.with_cleared_baggage(), injector);
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        self.0.extract_with_context(cx, extractor)
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        self.0.fields()
+    }
+}
+
+#[tokio::test]
+async fn a_propagator_that_stands_around_the_default_is_asked() {
+    let (address, heads) = recorder().await;
+    let telemetry = Telemetry::new();
+    let client = telemetry.client().propagator(NoBaggageOut(Propagators::default()));
+    let cx = Context::new().with_baggage([KeyValue::new("secret", "yes")]);
+    http1_client(&client).oneshot(get_x(address)).with_context(cx).await.unwrap();
+    let head = heads.lock().unwrap().pop().unwrap();
+    assert!(head.headers.contains_key("traceparent"));
+    assert!(!head.headers.contains_key("baggage"), "{:?}", head.headers);
 }

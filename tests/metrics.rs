@@ -613,6 +613,22 @@ async fn an_unsampled_request_is_measured_with_its_route() {
 }
 
 #[tokio::test]
+async fn a_label_that_is_not_equal_to_itself_is_left_out() {
+    let telemetry = Telemetry::new();
+    let layer = telemetry.server().on_request(|_, span| {
+        span.set_metric_attribute(KeyValue::new("app.nan", f64::NAN));
+        span.set_metric_attribute(KeyValue::new("app.half", 0.5));
+    });
+    for _ in 0..10 {
+        finish(layer.layer(tower::service_fn(handler)), request("/")).await;
+    }
+    let points = telemetry.points(DURATION);
+    assert_eq!((points.len(), points[0].count), (1, 10), "{points:?}");
+    assert_eq!(points[0].attributes["app.half"], "0.5");
+    assert!(!points[0].attributes.contains_key("app.nan"));
+}
+
+#[tokio::test]
 async fn attributes_of_ones_own_go_where_they_were_set() {
     let telemetry = Telemetry::new();
     let metric = |key: &'static str, value: &'static str| KeyValue::new(key, value);

@@ -216,6 +216,18 @@ async fn a_route_may_come_from_a_hook_or_from_the_handler() {
 }
 
 #[tokio::test]
+async fn a_route_that_is_said_again_leaves_the_name_that_a_handler_gave() {
+    let telemetry = Telemetry::new();
+    let handler = |span: ServerSpan| async move {
+        opentelemetry::trace::get_active_span(|span| span.update_name("better"));
+        span.set_route("/users/{id}");
+    };
+    let app = Router::new().route("/users/{id}", on_get(handler));
+    get(serve_axum(app.layer(telemetry.server()).layer(telemetry.server())).await, "/users/7").await;
+    assert_routed(&telemetry.span().await, "better", Some("/users/{id}"));
+}
+
+#[tokio::test]
 async fn two_layers_make_one_span_and_the_inner_one_adds_what_it_knows() {
     let telemetry = Telemetry::new();
     let elsewhere = Telemetry::new();

@@ -28,8 +28,8 @@ impl HostPort {
     fn read(text: &[u8]) -> Option<Self> {
         intern::known_host(text).unwrap_or_else(|| {
             let host = std::str::from_utf8(text).ok().and_then(Self::parse_anew);
-            // A password is not to be kept.
-            if !text.contains(&b'@') {
+            // What is none is not to be kept, since it may be anything, and neither is a password.
+            if host.is_some() && !text.contains(&b'@') {
                 intern::keep_host(text, host.clone());
             }
             host

@@ -29,7 +29,7 @@ macro_rules! shared_setters {
             self,
             propagator: impl opentelemetry::propagation::TextMapPropagator + Send + Sync + 'static,
         ) -> Self {
-            let given = $crate::propagation::Propagation::Given(std::sync::Arc::new(propagator));
+            let given = $crate::propagation::Propagation::given(propagator);
             self.with(|config| config.propagation = given)
         }
 

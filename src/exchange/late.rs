@@ -24,7 +24,11 @@ impl Late {
         put(&mut self.attributes, attribute);
     }
 
+    /// What is not equal to itself is no label: each would be a series of its own.
     pub(crate) fn set_metric_attribute(&mut self, attribute: KeyValue) {
+        if attribute.value != attribute.value.clone() {
+            return;
+        }
         put(&mut self.metric_attributes, attribute);
     }
 }
@@ -45,7 +49,6 @@ impl Said {
         matches!(self, Self::Over)
     }
 
-    #[cfg(feature = "ws")]
     pub(super) fn route(&self) -> Option<&Text> {
         match self {
             Self::Something(late) => late.route.as_ref(),

@@ -126,7 +126,11 @@ impl Exchange {
 
     /// A route that is better than the one known before.
     pub(crate) fn set_route(&self, route: Text) {
-        self.say(|late| late.route = Some(route));
+        let mut said = self.lock();
+        // To say again what is known must not rename a span that was renamed otherwise.
+        if said.route().or(self.route.as_ref()) != Some(&route) {
+            said.say(|late| late.route = Some(route));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Said> {

@@ -118,14 +118,14 @@ impl<K, T> Series<K, T> {
         bind: impl FnOnce() -> (K, T),
     ) -> Option<(Place, &T)> {
         let mut bind = Some(bind);
-        (first..first + CHOICES).find_map(|choice| {
-            let place = choice % PLACES;
-            let (key, bound) = self.0[place].get_or_init(|| {
-                let bind = bind.take().expect("a place that was just taken is the last that is looked at");
-                bind()
-            });
-            is(key).then_some((Place(place), bound))
-        })
+        for place in (first..first + CHOICES).map(|choice| choice % PLACES) {
+            let bound = self.0[place].get_or_init(|| bind.take().expect("only one place is taken")());
+            // What was just made is the one, even of a number that is not equal to itself.
+            if bind.is_none() || is(&bound.0) {
+                return Some((Place(place), &bound.1));
+            }
+        }
+        None
     }
 }
 

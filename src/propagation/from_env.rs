@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -126,11 +127,10 @@ impl Propagators {
         Self { members, fields }
     }
 
-    /// Whether fields are those of the default. They are known by where they are: a propagator that is
-    /// the global one shows nothing else of itself, and what the default does can be done faster.
-    pub(super) fn are_default(first_field: &str) -> bool {
-        let own = DEFAULT.fields.first();
-        own.is_some_and(|own| std::ptr::eq(own.as_ptr(), first_field.as_ptr()))
+    /// Whether this is the default, which can be done faster.
+    pub(crate) fn are_default(propagator: &dyn Any) -> bool {
+        let these = propagator.downcast_ref::<Self>();
+        these.is_some_and(|these| Arc::ptr_eq(&these.fields, &DEFAULT.fields))
     }
 }
 

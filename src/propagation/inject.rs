@@ -40,7 +40,8 @@ impl Injector for HeaderInjector<'_> {
             return;
         };
         if !value.is_empty() {
-            self.0.insert(name, value);
+            // A full map must not take the request down.
+            drop(self.0.try_insert(name, value));
         }
     }
 }

@@ -21,6 +21,8 @@ mod foreign;
 mod from_env;
 mod grpc_trace_bin;
 mod inject;
+#[cfg(feature = "telemetry")]
+mod installed;
 mod trace_context;
 mod trace_state;
 mod w3c;
@@ -43,6 +45,8 @@ pub use extract::HeaderExtractor;
 pub use from_env::{Propagators, from_env, from_vars};
 pub use grpc_trace_bin::GrpcTraceBin;
 pub use inject::HeaderInjector;
+#[cfg(feature = "telemetry")]
+pub(crate) use installed::Installed;
 pub use trace_context::TraceContext;
 pub(crate) use trace_context::TraceParent;
 pub(crate) use w3c::{BAGGAGE, TRACEPARENT, TRACESTATE};
@@ -69,6 +73,8 @@ pub(crate) fn is_deferred(cx: &Context) -> bool {
 pub(crate) enum Propagation {
     Global(GlobalPropagator),
     Given(Arc<dyn TextMapPropagator + Send + Sync>),
+    /// W3C's, which is the default, and given.
+    Default,
 }
 
 impl Default for Propagation {
@@ -86,6 +92,10 @@ pub(super) enum Foreign<T> {
 
 /// In each of these `look` says whether to look at the global, if that is the one.
 impl Propagation {
+    pub(crate) fn given(propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
+        if Propagators::are_default(&propagator) { Self::Default } else { Self::Given(Arc::new(propagator)) }
+    }
+
     pub(crate) fn extract(&self, look: bool, cx: Context, headers: &HeaderMap, found: &Found<'_>) -> Context {
         let extract = |propagator: &dyn TextMapPropagator| {
             caller::checked(&cx, propagator.extract_with_context(&cx, &HeaderExtractor::new(headers)))
@@ -119,11 +129,16 @@ impl Propagation {
     }
 
     /// Runs with the propagator that somebody has set.
-    pub(super) fn foreign<T>(&self, look: bool, run: impl FnMut(&dyn TextMapPropagator) -> T) -> Foreign<T> {
+    pub(super) fn foreign<T>(
+        &self,
+        look: bool,
+        mut run: impl FnMut(&dyn TextMapPropagator) -> T,
+    ) -> Foreign<T> {
         let answer = match self {
             Self::Global(global) if global.is_unset(look) => return Foreign::Unset,
             Self::Global(global) => contain("a propagator", || global.foreign(run)),
-            Self::Given(propagator) => contain("a propagator", || not_default(propagator.as_ref()).map(run)),
+            Self::Given(propagator) => contain("a propagator", || Some(run(propagator.as_ref()))),
+            Self::Default => return Foreign::Unset,
         };
         match answer {
             Some(Some(answer)) => Foreign::Answered(answer),
@@ -133,10 +148,14 @@ impl Propagation {
     }
 }
 
-/// Nothing for [`Propagators`] in their default, which are W3C's too.
-fn not_default(propagator: &dyn TextMapPropagator) -> Option<&dyn TextMapPropagator> {
-    let default = propagator.fields().next().is_some_and(Propagators::are_default);
-    (!default).then_some(propagator)
+/// Whether it is the one that nobody has set, or the default as it is installed, which is W3C's too.
+fn is_default(propagator: &dyn TextMapPropagator) -> bool {
+    #[cfg(feature = "telemetry")]
+    if Installed::is(propagator) {
+        return true;
+    }
+    // OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
+    propagator.fields().next().is_none()
 }
 
 fn strip(propagator: &dyn TextMapPropagator, headers: &mut HeaderMap) {
@@ -161,16 +180,14 @@ impl GlobalPropagator {
         !look && self.unset.load(Ordering::Relaxed)
     }
 
-    /// OpenTelemetry's no-op, which is the global one until somebody sets another, has no fields.
     fn foreign<T>(&self, mut run: impl FnMut(&dyn TextMapPropagator) -> T) -> Option<T> {
         global::get_text_map_propagator(|propagator| {
-            let set = propagator.fields().next().is_some().then_some(propagator).and_then(not_default);
-            let unset = set.is_none();
+            let unset = is_default(propagator);
             // Written only where it changes, since all threads read it.
             if self.unset.load(Ordering::Relaxed) != unset {
                 self.unset.store(unset, Ordering::Relaxed);
             }
-            set.map(&mut run)
+            (!unset).then(|| run(propagator))
         })
     }
 }

@@ -67,6 +67,7 @@ fn set(headers: &mut HeaderMap, name: &HeaderName, value: Option<HeaderValue>, r
     let mut lines = headers.get_all(name).iter();
     if let (Some(first), Some(_)) = (lines.next(), lines.next()) {
         let first = first.clone();
+        headers.remove(name);
         drop(headers.try_insert(name, first));
     }
 }

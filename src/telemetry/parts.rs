@@ -112,13 +112,14 @@ impl Parts {
     /// The providers stay what they were where telemetry is disabled, and the one of meters also where
     /// nobody reads what is measured: so nothing is done for nobody.
     pub fn install(self) -> Guard {
-        if self.driver.is_some() {
-            global::set_tracer_provider(self.tracer_provider.clone());
-        }
+        // The tracer last: once a layer has seen it, the others are looked for every second only.
+        self.propagator.clone().install();
         if self.measures {
             global::set_meter_provider(self.meter_provider.clone());
         }
-        global::set_text_map_propagator(self.propagator());
+        if self.driver.is_some() {
+            global::set_tracer_provider(self.tracer_provider.clone());
+        }
         self.guard()
     }
 

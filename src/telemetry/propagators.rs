@@ -2,20 +2,33 @@
 
 use std::sync::Arc;
 
-use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::{Context, global};
 
 use super::environment::Environment;
-use crate::propagation;
+use crate::propagation::{self, Installed, Propagators};
 
 /// A propagator in more than one place.
 #[derive(Clone, Debug)]
-pub(super) struct Propagator(Arc<dyn TextMapPropagator + Send + Sync>);
+pub(super) struct Propagator {
+    inner: Arc<dyn TextMapPropagator + Send + Sync>,
+    is_default: bool,
+}
 
 impl Propagator {
     pub(super) fn new(propagator: impl TextMapPropagator + Send + Sync + 'static) -> Self {
-        Self(Arc::new(propagator))
+        let is_default = Propagators::are_default(&propagator);
+        Self { inner: Arc::new(propagator), is_default }
+    }
+
+    /// Makes it the global one.
+    pub(super) fn install(self) {
+        if self.is_default {
+            global::set_text_map_propagator(Installed);
+        } else {
+            global::set_text_map_propagator(self);
+        }
     }
 }
 
@@ -26,14 +39,14 @@ pub(super) fn of(environment: &Environment) -> Propagator {
 
 impl TextMapPropagator for Propagator {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        self.0.inject_context(cx, injector);
+        self.inner.inject_context(cx, injector);
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        self.0.extract_with_context(cx, extractor)
+        self.inner.extract_with_context(cx, extractor)
     }
 
     fn fields(&self) -> FieldIter<'_> {
-        self.0.fields()
+        self.inner.fields()
     }
 }
