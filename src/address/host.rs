@@ -26,13 +26,13 @@ impl HostPort {
     }
 
     fn read(text: &[u8]) -> Option<Self> {
-        intern::known_host(text).unwrap_or_else(|| {
-            let host = std::str::from_utf8(text).ok().and_then(Self::parse_anew);
-            // What is none is not to be kept, since it may be anything, and neither is a password.
-            if host.is_some() && !text.contains(&b'@') {
+        intern::known_host(text).or_else(|| {
+            // What is no host is not kept, since it may be anything, and neither is a password.
+            let host = Self::parse_anew(std::str::from_utf8(text).ok()?)?;
+            if !text.contains(&b'@') {
                 intern::keep_host(text, host.clone());
             }
-            host
+            Some(host)
         })
     }
 

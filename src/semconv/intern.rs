@@ -89,7 +89,7 @@ thread_local! {
     static TEXTS: Table<Text> = RefCell::new(vec![None; PLACES]);
     /// Apart, since there may be so many that nothing else would find its place.
     static PATHS: Table<Text> = RefCell::new(vec![None; PLACES]);
-    static HOSTS: Table<(Box<[u8]>, Option<HostPort>)> = RefCell::new(vec![None; PLACES]);
+    static HOSTS: Table<(Box<[u8]>, HostPort)> = RefCell::new(vec![None; PLACES]);
     static NAMES: Table<Name> = RefCell::new(vec![None; PLACES]);
 }
 
@@ -168,15 +168,14 @@ fn shared(table: &'static LocalKey<Table<Text>>, text: &str) -> Text {
 }
 
 /// What was made of a host before: to read it each time takes a request 490 instructions more.
-#[expect(clippy::option_option, reason = "that a text names no host is known, too")]
-pub(crate) fn known_host(text: &[u8]) -> Option<Option<HostPort>> {
-    let known = |place: &mut Option<(Box<[u8]>, Option<HostPort>)>| {
+pub(crate) fn known_host(text: &[u8]) -> Option<HostPort> {
+    let known = |place: &mut Option<(Box<[u8]>, HostPort)>| {
         place.as_ref().filter(|(known, _)| **known == *text).map(|(_, host)| host.clone())
     };
     in_place(&HOSTS, text.len(), hash(text), known).flatten()
 }
 
-pub(crate) fn keep_host(text: &[u8], host: Option<HostPort>) {
+pub(crate) fn keep_host(text: &[u8], host: HostPort) {
     in_place(&HOSTS, text.len(), hash(text), |place| *place = Some((text.into(), host)));
 }
 
@@ -281,8 +280,8 @@ mod tests {
             let number = number.to_string();
             assert_eq!(*text(&number), *number);
             assert_eq!(name("GET", &number).0, format!("GET {number}"));
-            keep_host(number.as_bytes(), Some(HostPort { host: Text::new(&*number), port: None }));
-            let host = known_host(number.as_bytes()).flatten();
+            keep_host(number.as_bytes(), HostPort { host: Text::new(&*number), port: None });
+            let host = known_host(number.as_bytes());
             assert_eq!(host.map(|host| host.host), Some(Text::new(number)));
         }
         assert_eq!(TEXTS.with_borrow(Vec::len), PLACES);
