@@ -11,7 +11,7 @@ const DEFERRED: TraceFlags = TraceFlags::new(0x02);
 const DEBUG: TraceFlags = TraceFlags::new(0x04);
 
 /// What such a caller told that a span context has no place for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     trace_id: TraceId,
     span_id: SpanId,
@@ -27,6 +27,11 @@ impl Told {
     fn of<'c>(cx: &'c Context, span: &SpanContext) -> Option<&'c Self> {
         cx.get::<Self>().filter(|told| told.trace_id == span.trace_id())
     }
+
+    /// Once the span is sampled, or is another one, it has been decided.
+    fn leaves_open(&self, span: &SpanContext) -> bool {
+        self.deferred && self.span_id == span.span_id() && !span.is_sampled()
+    }
 }
 
 /// Nothing if the headers name no span: a span context that is not valid would pass for a parent that is
@@ -39,17 +44,20 @@ pub(super) fn extract(
     let read = propagator.extract_with_context(&Context::new(), extractor);
     let span = read.span();
     let caller = Some(span.span_context()).filter(|caller| caller.is_valid())?;
+    let deferred = caller.trace_flags() & DEFERRED == DEFERRED;
+    let decided = deferred && caller::is_known(cx, caller) && !is_deferred(cx);
     let told = Told {
         trace_id: caller.trace_id(),
         span_id: caller.span_id(),
-        deferred: caller.trace_flags() & DEFERRED == DEFERRED,
+        deferred: deferred && !decided,
         debug: caller.trace_flags() & DEBUG == DEBUG,
         fields: caller.trace_state().clone(),
     };
     // "MUST set the sampled trace flag when the debug flag is set": OpenTelemetry, B3 extract.
     let flags = TraceFlags::default().with_sampled(caller.is_sampled() || told.debug);
     let caller = SpanContext::new(told.trace_id, told.span_id, flags, true, TraceState::NONE);
-    Some(caller::remote(cx, caller).with_value(told))
+    let cx = if decided { cx.clone() } else { caller::remote(cx, caller) };
+    Some(cx.with_value(told))
 }
 
 /// Writes nothing without a span: B3's propagator would forbid whoever is called to sample.
@@ -65,7 +73,7 @@ pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector:
         if told.debug {
             flags = flags | DEBUG;
         }
-        if told.deferred && told.span_id == current.span_id() {
+        if told.leaves_open(current) {
             flags = flags | DEFERRED;
         }
         fields = told.fields.clone();
@@ -75,10 +83,16 @@ pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector:
 }
 
 /// Whether the current span is a caller's that left it to us whether to sample.
-#[cfg(feature = "telemetry")]
 pub(super) fn is_deferred(cx: &Context) -> bool {
     let span = cx.span();
     let caller = span.span_context();
-    let told = Told::of(cx, caller).filter(|told| told.span_id == caller.span_id());
-    told.is_some_and(|told| told.deferred && !caller.is_sampled())
+    Told::of(cx, caller).is_some_and(|told| told.leaves_open(caller))
+}
+
+/// The context of a caller that has decided after all.
+pub(super) fn decided(cx: Context) -> Context {
+    match cx.get::<Told>() {
+        Some(told) if is_deferred(&cx) => cx.with_value(Told { deferred: false, ..told.clone() }),
+        _ => cx,
+    }
 }
