@@ -348,8 +348,9 @@ mod decided_in_one_format {
     fn headers(flag: &str) -> HeaderMap {
         let b3 = format!("{TRACE}-{SPAN}");
         let parent = format!("00-{TRACE}-{SPAN}-{flag}");
+        let xray = format!("{XRAY};Lineage=a:1");
         let lines =
-            [("b3", &*b3), ("tracestate", "a=1"), ("traceparent", &*parent), ("x-amzn-trace-id", XRAY)];
+            [("b3", &*b3), ("tracestate", "a=1"), ("traceparent", &*parent), ("x-amzn-trace-id", &*xray)];
         lines.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
@@ -371,7 +372,7 @@ mod decided_in_one_format {
                 let mut expected = came;
                 let b3 = format!("{TRACE}-{SPAN}-{}", u8::from(taken));
                 expected.insert("b3", b3.parse().unwrap());
-                let xray = format!("{XRAY};Sampled={}", u8::from(taken));
+                let xray = format!("{XRAY};Sampled={};Lineage=a:1", u8::from(taken));
                 expected.insert("x-amzn-trace-id", xray.parse().unwrap());
                 assert_eq!(sent, expected, "{list} {flag}");
             }

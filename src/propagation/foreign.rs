@@ -18,8 +18,6 @@ struct Told {
     /// Whether to sample was left to us.
     deferred: bool,
     debug: bool,
-    /// The fields of X-Ray's header that are none of a span's.
-    fields: TraceState,
 }
 
 impl Told {
@@ -51,7 +49,6 @@ pub(super) fn extract(
         span_id: caller.span_id(),
         deferred: deferred && !decided,
         debug: caller.trace_flags() & DEBUG == DEBUG,
-        fields: caller.trace_state().clone(),
     };
     // "MUST set the sampled trace flag when the debug flag is set": OpenTelemetry, B3 extract.
     let flags = TraceFlags::default().with_sampled(caller.is_sampled() || told.debug);
@@ -68,7 +65,6 @@ pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector:
         return;
     }
     let mut flags = current.trace_flags() & TraceFlags::SAMPLED;
-    let mut fields = TraceState::NONE;
     if let Some(told) = Told::of(cx, current) {
         if told.debug {
             flags = flags | DEBUG;
@@ -76,9 +72,9 @@ pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector:
         if told.leaves_open(current) {
             flags = flags | DEFERRED;
         }
-        fields = told.fields.clone();
     }
-    let current = SpanContext::new(current.trace_id(), current.span_id(), flags, true, fields);
+    let (trace_id, span_id) = (current.trace_id(), current.span_id());
+    let current = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
     propagator.inject_context(&Context::new().with_remote_span_context(current), injector);
 }
 
