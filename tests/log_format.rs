@@ -150,6 +150,17 @@ async fn a_field_of_the_same_name_stands_beside_the_ids() {
 }
 
 #[tokio::test]
+async fn a_field_that_is_called_as_one_that_gave_way_gives_way_too() {
+    let (lines, _guard) = capture(flattened);
+    request(|| info!(target: "shop", trace_id = 1, fields.trace_id = 2, fields.span_id = 3, "sold")).await;
+    let (text, line) = (lines.with("sold"), lines.json("sold"));
+    for (name, value) in [("fields.trace_id", 1), ("fields.fields.trace_id", 2), ("fields.span_id", 3)] {
+        assert_eq!(text.matches(&format!("\"{name}\":")).count(), 1, "{text}");
+        assert_eq!(line[name], value, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn outside_of_a_request_a_line_is_what_it_is_without_us() {
     let (lines, _guard) = capture(text);
     info!(target: "shop", item = 7, "open");

@@ -329,3 +329,63 @@ mod xray {
         }
     }
 }
+
+#[cfg(all(feature = "b3", feature = "xray", feature = "telemetry"))]
+mod decided_in_one_format {
+    use http::HeaderMap;
+    use opentelemetry::Context;
+    use opentelemetry::trace::{SpanKind, TraceContextExt};
+    use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample};
+    use otelhttp::propagation::{HeaderExtractor, HeaderInjector};
+    use otelhttp::sampling::RouteSampler;
+
+    use super::*;
+
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    const SPAN: &str = "b7ad6b7169203331";
+    const XRAY: &str = "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331";
+
+    fn headers(flag: &str) -> HeaderMap {
+        let b3 = format!("{TRACE}-{SPAN}");
+        let parent = format!("00-{TRACE}-{SPAN}-{flag}");
+        let xray = format!("{XRAY};Lineage=a:1");
+        let lines =
+            [("b3", &*b3), ("tracestate", "a=1"), ("traceparent", &*parent), ("x-amzn-trace-id", &*xray)];
+        lines.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn sampled(cx: &Context) -> bool {
+        let id = cx.span().span_context().trace_id();
+        let result = RouteSampler::new(1.0).should_sample(Some(cx), id, "GET", &SpanKind::Server, &[], &[]);
+        result.decision == SamplingDecision::RecordAndSample
+    }
+
+    #[test]
+    fn is_decided_in_all_whichever_is_read_first() {
+        for (flag, taken) in [("00", false), ("01", true)] {
+            for list in ["tracecontext,b3,xray", "xray,b3,tracecontext", "b3,tracecontext,xray"] {
+                let came = headers(flag);
+                let cx = named(list).extract_with_context(&Context::new(), &HeaderExtractor::new(&came));
+                assert_eq!((cx.span().span_context().is_sampled(), sampled(&cx)), (taken, taken), "{list}");
+                let mut sent = HeaderMap::new();
+                named(list).inject_context(&cx, &mut HeaderInjector::new(&mut sent));
+                let mut expected = came;
+                let b3 = format!("{TRACE}-{SPAN}-{}", u8::from(taken));
+                expected.insert("b3", b3.parse().unwrap());
+                let xray = format!("{XRAY};Sampled={};Lineage=a:1", u8::from(taken));
+                expected.insert("x-amzn-trace-id", xray.parse().unwrap());
+                assert_eq!(sent, expected, "{list} {flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_all_formats_leave_open_stays_open() {
+        let mut came = headers("00");
+        came.remove("traceparent");
+        for list in ["b3,tracecontext,xray", "xray,tracecontext,b3"] {
+            let cx = named(list).extract_with_context(&Context::new(), &HeaderExtractor::new(&came));
+            assert!(sampled(&cx) && !cx.span().span_context().is_sampled(), "{list}");
+        }
+    }
+}

@@ -51,7 +51,7 @@ impl<F, T> TraceFormat<F, T> {
     ///
     /// Where the fields of the event are members of the object too (`flatten_event(true)`) and one of
     /// them has such a name, that one becomes `fields.trace_id` and so on, since a name must not stand
-    /// twice.
+    /// twice. One that is called `fields.trace_id` beside it becomes `fields.fields.trace_id`.
     #[must_use]
     pub fn json(format: Format<F, T>) -> Self {
         Self { format, kind: Kind::Json }

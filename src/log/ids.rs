@@ -1,7 +1,10 @@
+use std::cell::Cell;
 use std::fmt;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanId, TraceContextExt, TraceFlags, TraceId};
+
+use super::contained::contained;
 
 /// The ids of the span that is current, as a line of a log names them.
 ///
@@ -42,13 +45,14 @@ impl TraceIds {
     /// The ids for the line of this event, which is being recorded. None where no span is current.
     ///
     /// OpenTelemetry's own lines have none: some are written while it changes the current context,
-    /// and to read that then is a panic.
+    /// and to read that then is a panic. Nor have those that destructors write at the end of a thread, when
+    /// its context is gone.
     #[must_use]
     pub fn of(event: &tracing::Event<'_>) -> Option<Self> {
         if event.metadata().target().starts_with("opentelemetry") {
             return None;
         }
-        Context::map_current(Self::in_context)
+        contained(&READING, || Context::map_current(Self::in_context))?
     }
 
     pub(super) fn in_context(cx: &Context) -> Option<Self> {
@@ -78,6 +82,10 @@ impl TraceIds {
     pub fn trace_flags(&self) -> TraceFlags {
         self.trace_flags
     }
+}
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// `trace_id=… span_id=… trace_flags=01`, by the names that the specification has for

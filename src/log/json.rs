@@ -12,13 +12,13 @@ const NAMES: [&str; 3] = ["trace_id", "span_id", "trace_flags"];
 pub(super) fn with_ids(line: String, ids: &TraceIds, event: &Event<'_>) -> String {
     let fields = event.metadata().fields();
     // Only a field of the event could stand beside ours, so that hardly a line needs to be read.
-    let clash = NAMES.iter().any(|name| fields.field(name).is_some());
-    splice(line, ids, clash)
+    splice(line, ids, |name| fields.field(name).is_some())
 }
 
-fn splice(line: String, ids: &TraceIds, clash: bool) -> String {
+fn splice(line: String, ids: &TraceIds, clashes: impl Fn(&str) -> bool) -> String {
     let Some(members) = line.strip_prefix('{') else { return line };
-    let members = if clash { rename(members) } else { Cow::Borrowed(members) };
+    let clashing = NAMES.map(|name| Some(name).filter(|name| clashes(name)));
+    let members = if clashing == [None; 3] { Cow::Borrowed(members) } else { rename(members, clashing) };
     let comma = if members.starts_with('}') { "" } else { "," };
     let [trace_id, span_id, flags] = NAMES;
     format!(
@@ -29,8 +29,9 @@ fn splice(line: String, ids: &TraceIds, clash: bool) -> String {
     )
 }
 
-/// Puts `fields.` in front of those names of the outermost object that are ours.
-fn rename(members: &str) -> Cow<'_, str> {
+/// Puts another `fields.` in front of these names of the outermost object, whether they have any or none: a field
+/// may be called `fields.trace_id` too.
+fn rename<'m>(members: &'m str, clashing: [Option<&str>; 3]) -> Cow<'m, str> {
     let mut renamed = String::with_capacity(members.len() + 8);
     let (mut depth, mut rest) = (0_u32, members);
     // A text in JSON is a name if a colon follows it.
@@ -45,8 +46,8 @@ fn rename(members: &str) -> Cow<'_, str> {
             _ => {}
         }
         let is_name = depth == 0 && rest.starts_with(':');
-        let name = token.trim_matches('"');
-        if is_name && NAMES.contains(&name) {
+        let name = token.trim_matches('"').trim_start_matches("fields.");
+        if is_name && clashing.contains(&Some(name)) {
             renamed.push_str("\"fields.");
             renamed.push_str(&token[1..]);
         } else {
@@ -97,8 +98,8 @@ mod tests {
             ("[1]\n", "[1]\n".to_owned()),
             ("", String::new()),
         ] {
-            assert_eq!(splice(line.to_owned(), &ids(), true), expected);
-            assert_eq!(splice(line.to_owned(), &ids(), false), expected);
+            assert_eq!(splice(line.to_owned(), &ids(), |_| true), expected);
+            assert_eq!(splice(line.to_owned(), &ids(), |_| false), expected);
         }
     }
 
@@ -112,7 +113,8 @@ mod tests {
     }
 
     fn name() -> impl Strategy<Value = String> {
-        prop_oneof![prop::sample::select(&NAMES[..]).prop_map(str::to_owned), any::<String>()]
+        let ours = (0..3_usize, prop::sample::select(&NAMES[..]));
+        prop_oneof![ours.prop_map(|(times, name)| "fields.".repeat(times) + name), any::<String>()]
     }
 
     proptest! {
@@ -122,17 +124,19 @@ mod tests {
         ) {
             let line = serde_json::to_string(&members).unwrap();
             let spliced: BTreeMap<String, Value> =
-                serde_json::from_str(&splice(line, &ids(), true)).unwrap();
+                serde_json::from_str(&splice(line, &ids(), |name| members.contains_key(name))).unwrap();
             let mut expected: BTreeMap<String, Value> = serde_json::from_str(&format!("{{{SPLICED}}}")).unwrap();
-            expected.extend(members.into_iter().map(|(name, value)| {
-                (if NAMES.contains(&&*name) { format!("fields.{name}") } else { name }, value)
+            expected.extend(members.iter().map(|(name, value)| {
+                let plain = name.trim_start_matches("fields.");
+                let clashes = NAMES.contains(&plain) && members.contains_key(plain);
+                (if clashes { format!("fields.{name}") } else { name.clone() }, value.clone())
             }));
             prop_assert_eq!(spliced, expected);
         }
     }
 
     fn renamed(members: &str) -> String {
-        rename(members).into_owned()
+        rename(members, NAMES.map(Some)).into_owned()
     }
 
     #[test]

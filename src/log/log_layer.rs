@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 
 use opentelemetry::logs::{Logger, LoggerProvider};
@@ -8,6 +9,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer;
 use tracing_subscriber::registry::LookupSpan;
 
+use super::contained::contained;
+
 /// Hands the lines of `tracing` to a logger provider of OpenTelemetry.
 ///
 /// It is `opentelemetry-appender-tracing`, with a guard against loops: a line that is written because lines
@@ -16,6 +19,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// connections to other threads, nothing passes of the crates that they are made of: `h2`, `hyper`,
 /// `hyper_util`, `opentelemetry` (and all whose name begins so), `reqwest`, `rustls`, `tonic` and `tower`. Those
 /// lines are still seen by other layers.
+///
+/// Nor does a line that is written while another is handed over on the same thread, or at the end of a thread, when
+/// its context is gone. A processor that panics costs no more than the line.
 ///
 /// The SDK adds the trace and the span that are current: those of the request, or of the
 /// `#[instrument]` span where `tracing-opentelemetry` makes one. Lines of the `log` facade pass too, where
@@ -50,9 +56,13 @@ where
         // OpenTelemetry's own lines may come while it changes the current context. The SDK looks at that, which
         // would be a panic then.
         if !is_of_an_exporter(event) {
-            self.bridge.on_event(event, cx);
+            contained(&HANDING_OVER, || self.bridge.on_event(event, cx));
         }
     }
+}
+
+thread_local! {
+    static HANDING_OVER: Cell<bool> = const { Cell::new(false) };
 }
 
 impl<P, L> fmt::Debug for LogLayer<P, L>

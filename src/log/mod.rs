@@ -26,6 +26,7 @@
 //! | in a request whose trace is not sampled | those that go on to the next service, with `trace_flags=00`: the lines of a request belong together, though no backend has its trace |
 //! | where nothing is traced, but the caller sent a context | the caller's |
 //! | in a destructor, when a request is cancelled and its future is dropped | none |
+//! | in a destructor at the end of a thread | none |
 //! | outside of requests | none |
 //!
 //! # As OpenTelemetry's logs
@@ -53,6 +54,7 @@
 //! Spans of `#[instrument]` are below the server's span either way, and a client's are below them.
 
 mod bridge_filter;
+mod contained;
 mod format;
 mod ids;
 mod json;

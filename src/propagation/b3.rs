@@ -21,6 +21,8 @@ const MULTI: [&str; 5] = ["x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x
 /// - "debug" is sampled, and goes on as debug; `x-b3-flags: 0` does not hide `x-b3-sampled`;
 /// - a caller that leaves the decision open ("deferred") does not set W3C's random flag. A sampler that
 ///   follows the parent takes it for not sampled; those of `otelhttp::sampling` decide for themselves;
+/// - a decision about no trace (`b3: 0`, or `x-b3-sampled` alone) names no caller. The request begins a trace,
+///   which is sampled as any other that begins here;
 /// - W3C's random flag does not go out as "deferred";
 /// - without a trace nothing is sent, where `0` would forbid whoever is called to sample;
 /// - [`fields`](TextMapPropagator::fields) are all six headers whichever are written, so that a proxy

@@ -34,16 +34,27 @@ fn with_baggage_of(cx: &Context, other: &Context) -> Context {
 
 /// The context below a caller's span.
 pub(super) fn remote(cx: &Context, caller: SpanContext) -> Context {
-    let span = cx.span();
-    let known = span.span_context();
-    let same = known.trace_id() == caller.trace_id() && known.span_id() == caller.span_id();
     // Proxies tell of one caller in several formats, and W3C's has more to say.
-    if same && known.is_remote() && known.is_sampled() == caller.is_sampled() {
-        return cx.clone();
+    if is_known(cx, &caller) && cx.span().span_context().is_sampled() == caller.is_sampled() {
+        return decided(cx.clone());
     }
     let cx = cx.with_remote_span_context(caller);
     // What W3C's headers said was about another caller, even if of the same trace.
     if cx.get::<Received>().is_some() { cx.with_value(NOTHING) } else { cx }
+}
+
+/// Whether another format has told of this one.
+pub(super) fn is_known(cx: &Context, caller: &SpanContext) -> bool {
+    let span = cx.span();
+    let known = span.span_context();
+    known.is_remote() && known.trace_id() == caller.trace_id() && known.span_id() == caller.span_id()
+}
+
+/// A caller that has decided in this format has left nothing open in another.
+pub(super) fn decided(cx: Context) -> Context {
+    #[cfg(any(feature = "b3", feature = "xray"))]
+    let cx = super::foreign::decided(cx);
+    cx
 }
 
 const NOTHING: Received =

@@ -11,21 +11,24 @@ const DEFERRED: TraceFlags = TraceFlags::new(0x02);
 const DEBUG: TraceFlags = TraceFlags::new(0x04);
 
 /// What such a caller told that a span context has no place for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     trace_id: TraceId,
     span_id: SpanId,
     /// Whether to sample was left to us.
     deferred: bool,
     debug: bool,
-    /// The fields of X-Ray's header that are none of a span's.
-    fields: TraceState,
 }
 
 impl Told {
     /// It says nothing about another trace that began below.
     fn of<'c>(cx: &'c Context, span: &SpanContext) -> Option<&'c Self> {
         cx.get::<Self>().filter(|told| told.trace_id == span.trace_id())
+    }
+
+    /// Once the span is sampled, or is another one, it has been decided.
+    fn leaves_open(&self, span: &SpanContext) -> bool {
+        self.deferred && self.span_id == span.span_id() && !span.is_sampled()
     }
 }
 
@@ -39,17 +42,19 @@ pub(super) fn extract(
     let read = propagator.extract_with_context(&Context::new(), extractor);
     let span = read.span();
     let caller = Some(span.span_context()).filter(|caller| caller.is_valid())?;
+    let deferred = caller.trace_flags() & DEFERRED == DEFERRED;
+    let decided = deferred && caller::is_known(cx, caller) && !is_deferred(cx);
     let told = Told {
         trace_id: caller.trace_id(),
         span_id: caller.span_id(),
-        deferred: caller.trace_flags() & DEFERRED == DEFERRED,
+        deferred: deferred && !decided,
         debug: caller.trace_flags() & DEBUG == DEBUG,
-        fields: caller.trace_state().clone(),
     };
     // "MUST set the sampled trace flag when the debug flag is set": OpenTelemetry, B3 extract.
     let flags = TraceFlags::default().with_sampled(caller.is_sampled() || told.debug);
     let caller = SpanContext::new(told.trace_id, told.span_id, flags, true, TraceState::NONE);
-    Some(caller::remote(cx, caller).with_value(told))
+    let cx = if decided { cx.clone() } else { caller::remote(cx, caller) };
+    Some(cx.with_value(told))
 }
 
 /// Writes nothing without a span: B3's propagator would forbid whoever is called to sample.
@@ -60,25 +65,30 @@ pub(super) fn inject(propagator: &dyn TextMapPropagator, cx: &Context, injector:
         return;
     }
     let mut flags = current.trace_flags() & TraceFlags::SAMPLED;
-    let mut fields = TraceState::NONE;
     if let Some(told) = Told::of(cx, current) {
         if told.debug {
             flags = flags | DEBUG;
         }
-        if told.deferred && told.span_id == current.span_id() {
+        if told.leaves_open(current) {
             flags = flags | DEFERRED;
         }
-        fields = told.fields.clone();
     }
-    let current = SpanContext::new(current.trace_id(), current.span_id(), flags, true, fields);
+    let (trace_id, span_id) = (current.trace_id(), current.span_id());
+    let current = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
     propagator.inject_context(&Context::new().with_remote_span_context(current), injector);
 }
 
 /// Whether the current span is a caller's that left it to us whether to sample.
-#[cfg(feature = "telemetry")]
 pub(super) fn is_deferred(cx: &Context) -> bool {
     let span = cx.span();
     let caller = span.span_context();
-    let told = Told::of(cx, caller).filter(|told| told.span_id == caller.span_id());
-    told.is_some_and(|told| told.deferred && !caller.is_sampled())
+    Told::of(cx, caller).is_some_and(|told| told.leaves_open(caller))
+}
+
+/// The context of a caller that has decided after all.
+pub(super) fn decided(cx: Context) -> Context {
+    match cx.get::<Told>() {
+        Some(told) if is_deferred(&cx) => cx.with_value(Told { deferred: false, ..told.clone() }),
+        _ => cx,
+    }
 }

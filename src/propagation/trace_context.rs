@@ -5,6 +5,7 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, SpanId, TraceFlags, TraceId};
 
+use super::caller;
 use super::trace_state::{self, Received};
 
 pub(super) const TRACEPARENT: &str = "traceparent";
@@ -70,7 +71,7 @@ impl TextMapPropagator for TraceContext {
             return cx.clone();
         };
         let lines = extractor.get_all(TRACESTATE);
-        remote(cx, parent, lines.map(|lines| lines.join(",")).as_deref())
+        caller::decided(remote(cx, parent, lines.map(|lines| lines.join(",")).as_deref()))
     }
 
     fn fields(&self) -> FieldIter<'_> {

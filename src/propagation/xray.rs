@@ -1,9 +1,9 @@
 use std::sync::LazyLock;
 
-use opentelemetry::Context;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::TraceState;
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, TraceId};
 use opentelemetry_aws::trace::XrayPropagator;
 
 use super::foreign;
@@ -15,14 +15,15 @@ const HEADER: &str = "x-amzn-trace-id";
 ///
 /// Reading and writing are those of `opentelemetry-aws`; what is done about them:
 ///
-/// - the ids are read to the letter, blanks around fields are forgiven, and a header that is repeated is
-///   not there;
+/// - the ids are read to the letter, blanks around fields, their names and their values are forgiven, and a
+///   header that is repeated is not there;
 /// - a header without `Parent`, such as AWS's load balancers send, begins a new trace. Upstream takes it
 ///   for a parent that is not sampled, so that nothing behind a load balancer would be recorded;
 /// - a caller that asks for a decision (`Sampled=?`, or no `Sampled`) does not set W3C's random flag. A
 ///   sampler that follows the parent takes it for not sampled; those of `otelhttp::sampling` decide for
 ///   themselves;
-/// - other fields, such as `Lineage`, go on in this header, and neither into a `tracestate` nor out of one.
+/// - other fields, such as `Lineage`, go on in this header as they came, and neither into a `tracestate` nor
+///   out of one. One whose name is `Root`, `Parent` or `Sampled` in other letters does not.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -52,12 +53,17 @@ static FIELDS: LazyLock<[String; 1]> = LazyLock::new(|| [HEADER.to_owned()]);
 
 impl TextMapPropagator for XRay {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
-        foreign::inject(&self.0, cx, injector);
+        let fields = Fields::of(cx).map_or("", |fields| &fields.text);
+        foreign::inject(&self.0, cx, &mut Adding { carrier: injector, fields });
     }
 
     fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
-        let header = extractor.get_all(HEADER).and_then(|lines| normal(&lines));
-        let caller = header.and_then(|header| foreign::extract(&self.0, cx, &Normal(header)));
+        let header = extractor.get_all(HEADER).and_then(|lines| Header::read(&lines));
+        let caller = header.and_then(|Header { span, fields }| {
+            let cx = foreign::extract(&self.0, cx, &Normal(span))?;
+            let trace_id = cx.span().span_context().trace_id();
+            Some(cx.with_value(Fields { trace_id, text: fields }))
+        });
         caller.unwrap_or_else(|| cx.clone())
     }
 
@@ -66,31 +72,67 @@ impl TextMapPropagator for XRay {
     }
 }
 
-/// The header as upstream reads all of it, or nothing if its ids are malformed.
-fn normal(lines: &[&str]) -> Option<String> {
-    let [line] = lines else {
-        return None;
-    };
-    let (mut root, mut parent) = (false, false);
-    let mut header = String::with_capacity(line.len());
-    for field in line.split(';').map(str::trim) {
-        let Some((key, value)) = field.split_once('=') else {
-            continue;
-        };
-        match key {
-            "Root" if root || !is_root(value) => return None,
-            "Root" => root = true,
-            "Parent" if parent || !is_hex(value, 16) => return None,
-            "Parent" => parent = true,
-            "Sampled" => {}
-            // Upstream keeps it in a trace state, and one that does not fit costs it the parent.
-            _ if TraceState::from_key_value([(key.to_ascii_lowercase(), value)]).is_err() => continue,
-            _ => {}
-        }
-        header.push_str(field);
-        header.push(';');
+/// The fields that are none of a span's, as they came.
+#[derive(Debug)]
+struct Fields {
+    trace_id: TraceId,
+    text: String,
+}
+
+impl Fields {
+    /// They go on with all of their trace.
+    fn of(cx: &Context) -> Option<&Self> {
+        let trace_id = cx.span().span_context().trace_id();
+        cx.get::<Self>().filter(|fields| fields.trace_id == trace_id)
     }
-    Some(header)
+}
+
+/// A header whose ids are well formed.
+#[derive(Default)]
+struct Header {
+    /// `Root`, `Parent` and `Sampled`, as upstream reads them.
+    span: String,
+    /// The others, each with a semicolon before it. Upstream would keep them in a trace state, which has neither
+    /// their letters nor two of a name.
+    fields: String,
+}
+
+impl Header {
+    fn read(lines: &[&str]) -> Option<Self> {
+        let [line] = lines else {
+            return None;
+        };
+        let mut header = Self::default();
+        let (mut root, mut parent) = (false, false);
+        for field in line.split(';').map(str::trim) {
+            let Some((key, value)) = field.split_once('=') else {
+                continue;
+            };
+            let (key, value) = (key.trim(), value.trim());
+            match key {
+                "Root" if root || !is_root(value) => return None,
+                "Root" => root = true,
+                "Parent" if parent || !is_hex(value, 16) => return None,
+                "Parent" => parent = true,
+                "Sampled" => {}
+                _ => {
+                    if goes_on(key, field) {
+                        header.fields.extend([";", field]);
+                    }
+                    continue;
+                }
+            }
+            header.span.extend([key, "=", value, ";"]);
+        }
+        Some(header)
+    }
+}
+
+/// Whether it is another field than those that are written, and can stand in a header.
+fn goes_on(key: &str, field: &str) -> bool {
+    let ours = ["Root", "Parent", "Sampled"].iter().any(|ours| ours.eq_ignore_ascii_case(key));
+    let is_name = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    !ours && is_name && field.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// `1-{time}-{id}`, the time in seconds in 8 digits, the id in 24.
@@ -115,11 +157,21 @@ impl Extractor for Normal {
     }
 }
 
+/// Writes these fields behind those of the span.
+struct Adding<'c> {
+    carrier: &'c mut dyn Injector,
+    fields: &'c str,
+}
+
+impl Injector for Adding<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        self.carrier.set(key, value + self.fields);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-
-    use opentelemetry::trace::TraceContextExt;
 
     use super::super::TraceContext;
     use super::*;
@@ -149,7 +201,11 @@ mod tests {
             (";Sampled=?", ";Sampled=?", "00"),
             ("", ";Sampled=?", "00"),
             (";Sampled=1;Lineage=a87bd80c:1", ";Sampled=1;Lineage=a87bd80c:1", "01"),
-            ("; Sampled=1 ; Self=1-2-3;;nonsense;bad key=1", ";Sampled=1;Self=1-2-3", "01"),
+            ("; Sampled=1 ; Self=1-2-3;;nonsense;bad key=1;=1", ";Sampled=1;Self=1-2-3", "01"),
+            (";CalledFrom=x;Foo=1;Foo=a,b;t@x = 2", ";Sampled=?;CalledFrom=x;Foo=1;Foo=a,b;t@x = 2", "00"),
+            (";Sampled=1;sampled=0;root=7;PARENT=8", ";Sampled=1", "01"),
+            ("; Sampled = 1", ";Sampled=1", "01"),
+            (";Sampled=1;Foo=\u{e9}\n", ";Sampled=1", "01"),
         ] {
             let cx = read(&format!("{IDS}{rest}"));
             assert_eq!(written(&XRay::new(), &cx), carrier(HEADER, &format!("{IDS}{passed_on}")), "{rest}");

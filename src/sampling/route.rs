@@ -26,7 +26,8 @@ use crate::guest::warn;
 /// share that was given to `new`. In a path `{id}` stands for one segment, whatever its name, and
 /// `{*rest}` at the end for one or more. Else it is compared as it stands: `/health/` is not `/health`,
 /// and nothing is decoded. Methods are case-sensitive; one that is not known, which a span has as
-/// `_OTHER`, is only fitted by rules without a method. A call of gRPC is a POST to `/pkg.Service/Method`.
+/// `_OTHER`, is only fitted by rules without a method. A call of gRPC is a POST to `/pkg.Service/Method`;
+/// one whose method is not known fits no rule.
 ///
 /// # When a trace begins
 ///
@@ -113,7 +114,8 @@ impl ShouldSample for RouteSampler {
 /// The method and the target of a request, as a span knows them when it starts.
 fn request<'s>(name: &'s str, attributes: &'s [KeyValue]) -> Option<(&'s str, Target<'s>)> {
     let attribute = |key: &'static str| text(attributes, &Key::from_static_str(key));
-    if let Some(method) = attribute("rpc.method") {
+    // A method that is not known is `_OTHER`, which is no path.
+    if let Some(method) = attribute("rpc.method").filter(|method| method.contains('/')) {
         return Some(("POST", Target::Path(method)));
     }
     let method = attribute("http.request.method")?;
@@ -194,7 +196,8 @@ mod tests {
     fn a_call_of_grpc_is_a_post_to_its_method() {
         let call = |method| [KeyValue::new("rpc.system.name", "grpc"), KeyValue::new("rpc.method", method)];
         assert_eq!(share_of("shop.Cart/Add", &call("shop.Cart/Add")), 1.0);
-        assert_eq!(share_of("grpc", &call("_OTHER")), 0.05);
+        let any = RouteSampler::new(0.05).never("/{tenant}").never("POST /_OTHER");
+        assert_eq!(any.share_of("grpc", &SpanKind::Server, &call("_OTHER")), 0.05);
     }
 
     #[test]

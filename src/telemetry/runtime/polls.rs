@@ -6,9 +6,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry::metrics::{BoundCounter, Meter, MeterProvider};
 use pin_project_lite::pin_project;
-use tokio_metrics::{Instrumented, TaskMonitor};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -31,50 +30,56 @@ use crate::signals::{GivenMeter, Looks, Meters};
 ///     .layer(ServerLayer::new());
 /// ```
 ///
-/// It is tokio-metrics' `TaskMonitor` around the future of the service, and costs each request an allocation, and
-/// each poll two readings of the clock.
+/// Each poll costs two readings of the clock. What several layers of a program count is added up.
 #[derive(Clone)]
 pub struct PollsLayer {
-    monitor: TaskMonitor,
-    registered: Arc<Registered>,
+    slow: Duration,
+    counters: Arc<Counters>,
 }
 
-/// With which meter providers.
+/// By meter provider.
 #[derive(Default)]
-struct Registered {
-    meters: Meters<()>,
+struct Counters {
+    meters: Meters<[Counted; 2]>,
     looks: Looks,
+}
+
+/// The polls that were fast, or those that were slow.
+struct Counted {
+    count: BoundCounter<u64>,
+    time: BoundCounter<f64>,
 }
 
 impl PollsLayer {
     /// Polls that take a millisecond or longer are slow. The metrics go to the global meter provider.
     #[must_use]
     pub fn new() -> Self {
-        Self { monitor: monitor(Duration::from_millis(1)), registered: Arc::default() }
+        Self { slow: Duration::from_millis(1), counters: Arc::default() }
     }
 
     /// From which time on a poll is slow. Default: 1 ms.
     #[must_use]
     pub fn threshold(self, slow: Duration) -> Self {
-        Self { monitor: monitor(slow), ..self }
+        Self { slow, ..self }
     }
 
     /// Where the metrics go, instead of to the global meter provider.
     #[must_use]
     pub fn meter_provider(self, provider: impl MeterProvider + Send + Sync + 'static) -> Self {
         let meters = Meters::Given(GivenMeter::new(Arc::new(provider)));
-        Self { registered: Arc::new(Registered { meters, looks: Looks::default() }), ..self }
+        Self { counters: Arc::new(Counters { meters, looks: Looks::default() }), ..self }
     }
 
-    /// Makes the instruments, if there is a provider that they are not yet made for.
-    fn register(&self) {
-        let look = self.registered.looks.is_due(Instant::now());
-        self.registered.meters.instruments(look, |meter| register(meter, &self.monitor));
+    fn count(&self, start: Instant) {
+        let end = Instant::now();
+        let took = end.saturating_duration_since(start);
+        let look = self.counters.looks.is_due(end);
+        if let Some(found) = self.counters.meters.instruments(look, counted) {
+            let counted = &found.instruments[usize::from(took >= self.slow)];
+            counted.count.add(1);
+            counted.time.add(took.as_secs_f64());
+        }
     }
-}
-
-fn monitor(slow: Duration) -> TaskMonitor {
-    TaskMonitor::builder().with_slow_poll_threshold(slow).clone().build()
 }
 
 impl Default for PollsLayer {
@@ -117,8 +122,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        self.layer.register();
-        PollsFuture { inner: self.layer.monitor.instrument(self.inner.call(request)) }
+        PollsFuture { inner: self.inner.call(request), layer: self.layer.clone() }
     }
 }
 
@@ -126,7 +130,8 @@ pin_project! {
     /// The response of a [`PollsService`].
     pub struct PollsFuture<F> {
         #[pin]
-        inner: Instrumented<F>,
+        inner: F,
+        layer: PollsLayer,
     }
 }
 
@@ -134,7 +139,11 @@ impl<F: Future> Future for PollsFuture<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().inner.poll(cx)
+        let this = self.project();
+        let start = Instant::now();
+        let answer = this.inner.poll(cx);
+        this.layer.count(start);
+        answer
     }
 }
 
@@ -144,28 +153,18 @@ impl<F> fmt::Debug for PollsFuture<F> {
     }
 }
 
-fn register(meter: &Meter, monitor: &TaskMonitor) {
-    let slow = |slow: bool| [KeyValue::new("otelhttp.poll.slow", slow)];
-    let counted = monitor.clone();
-    meter
-        .u64_observable_counter("otelhttp.server.poll.count")
-        .with_unit("{poll}")
-        .with_description("How often the futures of requests were polled.")
-        .with_callback(move |observer| {
-            let metrics = counted.cumulative();
-            observer.observe(metrics.total_fast_poll_count, &slow(false));
-            observer.observe(metrics.total_slow_poll_count, &slow(true));
-        })
-        .build();
-    let timed = monitor.clone();
-    meter
-        .f64_observable_counter("otelhttp.server.poll.time")
-        .with_unit("s")
-        .with_description("How long those polls took.")
-        .with_callback(move |observer| {
-            let metrics = timed.cumulative();
-            observer.observe(metrics.total_fast_poll_duration.as_secs_f64(), &slow(false));
-            observer.observe(metrics.total_slow_poll_duration.as_secs_f64(), &slow(true));
-        })
-        .build();
+/// The fast ones and the slow ones.
+fn counted(meter: &Meter) -> [Counted; 2] {
+    let count = meter.u64_counter("otelhttp.server.poll.count").with_unit("{poll}");
+    let count = count.with_description("How often the futures of requests were polled.").build();
+    let time = meter.f64_counter("otelhttp.server.poll.time").with_unit("s");
+    let time = time.with_description("How long those polls took.").build();
+    [false, true].map(|slow| {
+        let slow = [KeyValue::new("otelhttp.poll.slow", slow)];
+        let counted = Counted { count: count.bind(&slow), time: time.bind(&slow) };
+        // That there was none of them is known too.
+        counted.count.add(0);
+        counted.time.add(0.0);
+        counted
+    })
 }
