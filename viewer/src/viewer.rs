@@ -6,7 +6,7 @@ use opentelemetry::trace::FutureExt;
 
 use crate::error::Error;
 use crate::http::{self, App, Broadcast, Guard};
-use crate::serving::Serving;
+use crate::serving::{Serving, Threads};
 use crate::shared::Shared;
 use crate::store::Limits;
 
@@ -106,13 +106,8 @@ impl Viewer {
     ///
     /// If an address cannot be listened on ([`Error::is_address`]), or the threads cannot be started.
     pub fn serve(self, address: impl ToSocketAddrs) -> Result<Serving, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("otelhttp-viewer")
-            .enable_all()
-            .build()
-            .map_err(Error::start)?;
-        let _entered = runtime.enter();
+        let threads = Threads::start()?;
+        let entered = threads.handle.enter();
         let page = listen(address)?;
         let otlp_http = self.otlp_http.as_ref().map(listen).transpose()?;
         let otlp_grpc = self.otlp_grpc.as_ref().map(listen).transpose()?;
@@ -131,16 +126,15 @@ impl Viewer {
         let addresses = [Some(address), otlp_http_address, otlp_grpc_address];
         let token = self.token_for(addresses.iter().flatten())?;
         let guard = |of: SocketAddr| Guard::new(&self.hosts, token.clone(), of.port());
-        runtime.spawn(run(app, guard(address), page, otlp_http, otlp_grpc).with_context(suppressed()));
-        drop(_entered);
-        let runtime = Some(runtime);
+        threads.handle.spawn(run(app, guard(address), page, otlp_http, otlp_grpc).with_context(suppressed()));
+        drop(entered);
         Ok(Serving {
             shared,
             address,
             otlp_http: otlp_http_address,
             otlp_grpc: otlp_grpc_address,
             token,
-            runtime,
+            threads,
         })
     }
 

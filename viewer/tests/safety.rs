@@ -143,6 +143,17 @@ fn an_address_that_others_reach_has_a_token_of_its_own() {
     assert_eq!(Viewer::new().serve("127.0.0.1:0").unwrap().token(), None);
 }
 
+/// Programs that are watched often start it within their own runtime, where one must not be waited for.
+#[tokio::test]
+async fn an_address_that_is_taken_is_an_error_within_a_runtime_too() {
+    let one = Viewer::new().serve("127.0.0.1:0").unwrap();
+    let taken = one.address().to_string();
+    let error = Viewer::new().serve(&*taken).unwrap_err();
+    assert!(error.is_address() && error.to_string().contains(&taken), "{error}");
+    let error = Viewer::new().otlp_grpc(&taken).serve("127.0.0.1:0").unwrap_err();
+    assert!(error.is_address(), "{error}");
+}
+
 fn pack(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::best());
     packer.write_all(bytes).unwrap();
