@@ -87,7 +87,7 @@ impl Viewer {
     }
 
     /// Who asks must know this token, whatever the address. Without it there is a random one for each address that is
-    /// not loopback, and none for loopback.
+    /// not loopback, and none for loopback. It is made of letters, digits and `-._~`, since it goes through addresses and cookies.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
@@ -104,7 +104,8 @@ impl Viewer {
     ///
     /// # Errors
     ///
-    /// If an address cannot be listened on ([`Error::is_address`]), or the threads cannot be started.
+    /// If an address cannot be listened on ([`Error::is_address`]), the token is none ([`Error::is_token`]), or the threads cannot
+    /// be started.
     pub fn serve(self, address: impl ToSocketAddrs) -> Result<Serving, Error> {
         let threads = Threads::start()?;
         let entered = threads.handle.enter();
@@ -143,6 +144,9 @@ impl Viewer {
         &self,
         mut addresses: impl Iterator<Item = &'a SocketAddr>,
     ) -> Result<Option<String>, Error> {
+        if self.token.as_deref().is_some_and(|token| !is_token(token)) {
+            return Err(Error::token());
+        }
         if self.token.is_some() || addresses.all(|address| address.ip().is_loopback()) {
             return Ok(self.token.clone());
         }
@@ -150,6 +154,11 @@ impl Viewer {
         getrandom::fill(&mut bytes).map_err(|error| Error::start(std::io::Error::other(error)))?;
         Ok(Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
+}
+
+fn is_token(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().all(is_plain) && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn suppressed() -> Context {
