@@ -202,11 +202,14 @@ impl Shared {
         if let Some(report) = self.refuse(spans, |dropped, count| dropped.spans += count) {
             return report;
         }
-        // One group at a time, so that others come in between.
         let now = now();
-        sent.iter().fold(Report::default(), |all, group| {
-            all.and(self.write(|store| otlp::spans(store, std::slice::from_ref(group), now)))
-        })
+        self.each(sent, |store, group| otlp::spans(store, group, now))
+    }
+
+    /// One group at a time, so that others come in between.
+    fn each<T>(&self, sent: &[T], take: impl Fn(&mut Store, &[T]) -> Report) -> Report {
+        let take = |group| self.write(|store| take(store, std::slice::from_ref(group)));
+        sent.iter().fold(Report::default(), |all, group| all.and(take(group)))
     }
 
     pub(crate) fn take_logs(&self, sent: &[ResourceLogs]) -> Report {
@@ -216,7 +219,7 @@ impl Shared {
         if let Some(report) = self.refuse(logs, |dropped, count| dropped.logs += count) {
             return report;
         }
-        self.write(|store| otlp::logs(store, sent))
+        self.each(sent, otlp::logs)
     }
 
     pub(crate) fn take_metrics(&self, sent: &[ResourceMetrics]) -> Report {
@@ -227,15 +230,11 @@ impl Shared {
         if let Some(report) = self.refuse(metrics, |dropped, count| dropped.points += count) {
             return report;
         }
-        self.write(|store| otlp::metrics(store, sent))
+        self.each(sent, otlp::metrics)
     }
 
     /// What comes while it is paused is counted and left. Its sender is not to blame, and is told that all is well.
-    fn refuse(
-        &self,
-        count: impl FnOnce() -> u64,
-        note: impl FnOnce(&mut Counts, u64),
-    ) -> Option<Report> {
+    fn refuse(&self, count: impl FnOnce() -> u64, note: impl FnOnce(&mut Counts, u64)) -> Option<Report> {
         if !self.is_paused() {
             return None;
         }
