@@ -10,6 +10,7 @@ enum Kind {
     Address { address: String, cause: std::io::Error },
     File(String),
     Start(std::io::Error),
+    Token,
 }
 
 impl Error {
@@ -27,6 +28,16 @@ impl Error {
 
     pub(crate) fn start(cause: std::io::Error) -> Self {
         Self(Kind::Start(cause))
+    }
+
+    pub(crate) fn token() -> Self {
+        Self(Kind::Token)
+    }
+
+    /// A token is empty, or has characters that an address or a cookie would change.
+    #[must_use]
+    pub fn is_token(&self) -> bool {
+        matches!(self.0, Kind::Token)
     }
 
     /// An address cannot be listened on: it is no address, is taken, or is not this machine's.
@@ -47,6 +58,9 @@ impl fmt::Display for Error {
         match &self.0 {
             Kind::Address { address, cause } => write!(f, "cannot listen on {address}: {cause}"),
             Kind::File(message) => f.write_str(message),
+            Kind::Token => {
+                f.write_str("a token must have at least one letter or digit, and besides them only `-._~`")
+            }
             Kind::Start(cause) => write!(f, "the viewer's threads cannot be started: {cause}"),
         }
     }
@@ -56,7 +70,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Kind::Address { cause, .. } | Kind::Start(cause) => Some(cause),
-            Kind::File(_) => None,
+            Kind::File(_) | Kind::Token => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use opentelemetry_sdk::logs::LogProcessor;
 use opentelemetry_sdk::metrics::PeriodicReader;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanExporter, SpanProcessor};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::error::Error;
 use crate::intake;
@@ -26,7 +26,24 @@ pub struct Serving {
     pub(crate) otlp_http: Option<SocketAddr>,
     pub(crate) otlp_grpc: Option<SocketAddr>,
     pub(crate) token: Option<String>,
-    pub(crate) runtime: Option<Runtime>,
+    #[expect(dead_code, reason = "they serve until they are dropped")]
+    pub(crate) threads: Threads,
+}
+
+/// The threads that serve, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    pub(crate) handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Threads {
+    pub(crate) fn start() -> Result<Self, Error> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(2).thread_name("otelhttp-viewer").enable_all().build();
+        let runtime = runtime.map_err(Error::start)?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
 }
 
 impl Serving {
@@ -116,9 +133,9 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for Threads {
     fn drop(&mut self) {
-        // In the background, since this may happen within another runtime.
+        // In the background, since this may happen within another runtime, where nobody may wait for them.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

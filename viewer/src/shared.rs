@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::intake::sdk::{Pending, nanos, resource, size};
 use crate::intake::{Report, otlp};
 use crate::model::Resource;
-use crate::store::{Draft, Limits, Running, Store};
+use crate::store::{Counts, Draft, Limits, Running, Store};
 
 /// How long what was pushed may wait, so that much of it is taken in at once.
 const WAIT: Duration = Duration::from_millis(20);
@@ -47,6 +47,8 @@ struct Queue {
     spans: Vec<Pending>,
     logs: Vec<ResourceLogs>,
     bytes: usize,
+    /// What came while it was paused.
+    left: Counts,
 }
 
 /// What questions cost.
@@ -98,7 +100,7 @@ impl Shared {
     }
 
     pub(crate) fn clear(&self) {
-        self.read(|store, _| store.clear());
+        self.write(Store::clear);
         self.running().clear();
     }
 
@@ -111,15 +113,16 @@ impl Shared {
         resource(&mut Draft::new(&mut inner.store.interner), of)
     }
 
-    /// Everything that has come is in the store that is shown.
+    /// Everything that has come is in the store that is shown. What runs is shown in a copy, since requests begin and end
+    /// spans all the while.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&mut Store, &Running) -> T) -> T {
         let mut inner = lock(&self.store);
         self.drain(&mut inner);
-        let running = self.running();
+        let running = self.running().clone();
         look(&mut inner.store, &running)
     }
 
-    /// As `read`, and nothing that is asked about running spans holds them up.
+    /// As `read`, for those who do not ask what runs.
     pub(crate) fn write<T>(&self, change: impl FnOnce(&mut Store) -> T) -> T {
         let mut inner = lock(&self.store);
         self.drain(&mut inner);
@@ -128,10 +131,8 @@ impl Shared {
 
     pub(crate) fn take_span(&self, span: SpanData, resource: &Arc<Resource>) {
         if self.is_paused() {
-            return self.write(|store| {
-                store.received.spans += 1;
-                store.dropped.spans += 1;
-            });
+            lock(&self.queue).left.spans += 1;
+            return;
         }
         let bytes = size(&span);
         let pending = Pending { span, resource: resource.clone() };
@@ -140,10 +141,8 @@ impl Shared {
 
     pub(crate) fn take_log(&self, log: ResourceLogs) {
         if self.is_paused() {
-            return self.write(|store| {
-                store.received.logs += 1;
-                store.dropped.logs += 1;
-            });
+            lock(&self.queue).left.logs += 1;
+            return;
         }
         // On the heap a message takes some times what it takes on the wire.
         let bytes = 256 + 4 * log.encoded_len();
@@ -171,14 +170,15 @@ impl Shared {
     }
 
     fn drain(&self, inner: &mut Inner) {
-        let (mut spans, logs) = {
+        let (mut spans, logs, left) = {
             let mut queue = lock(&self.queue);
             queue.bytes = 0;
             let spare = mem::take(&mut inner.spare);
-            (mem::replace(&mut queue.spans, spare), mem::take(&mut queue.logs))
+            (mem::replace(&mut queue.spans, spare), mem::take(&mut queue.logs), mem::take(&mut queue.left))
         };
         let now = now();
         let store = &mut inner.store;
+        store.leave(left);
         for pending in spans.drain(..) {
             let (trace, span) = pending.into_span(&mut Draft::new(&mut store.interner));
             store.insert(trace, span, now);
@@ -202,11 +202,14 @@ impl Shared {
         if let Some(report) = self.refuse(spans, |dropped, count| dropped.spans += count) {
             return report;
         }
-        // One group at a time, so that others come in between.
         let now = now();
-        sent.iter().fold(Report::default(), |all, group| {
-            all.and(self.write(|store| otlp::spans(store, std::slice::from_ref(group), now)))
-        })
+        self.each(sent, |store, group| otlp::spans(store, group, now))
+    }
+
+    /// One group at a time, so that others come in between.
+    fn each<T>(&self, sent: &[T], take: impl Fn(&mut Store, &[T]) -> Report) -> Report {
+        let take = |group| self.write(|store| take(store, std::slice::from_ref(group)));
+        sent.iter().fold(Report::default(), |all, group| all.and(take(group)))
     }
 
     pub(crate) fn take_logs(&self, sent: &[ResourceLogs]) -> Report {
@@ -216,7 +219,7 @@ impl Shared {
         if let Some(report) = self.refuse(logs, |dropped, count| dropped.logs += count) {
             return report;
         }
-        self.write(|store| otlp::logs(store, sent))
+        self.each(sent, otlp::logs)
     }
 
     pub(crate) fn take_metrics(&self, sent: &[ResourceMetrics]) -> Report {
@@ -227,23 +230,46 @@ impl Shared {
         if let Some(report) = self.refuse(metrics, |dropped, count| dropped.points += count) {
             return report;
         }
-        self.write(|store| otlp::metrics(store, sent))
+        self.each(sent, otlp::metrics)
     }
 
     /// What comes while it is paused is counted and left. Its sender is not to blame, and is told that all is well.
-    fn refuse(
-        &self,
-        count: impl FnOnce() -> u64,
-        note: impl Fn(&mut crate::store::Counts, u64),
-    ) -> Option<Report> {
+    fn refuse(&self, count: impl FnOnce() -> u64, note: impl FnOnce(&mut Counts, u64)) -> Option<Report> {
         if !self.is_paused() {
             return None;
         }
-        let count = count();
-        self.write(|store| {
-            note(&mut store.received, count);
-            note(&mut store.dropped, count);
-        });
+        note(&mut lock(&self.queue).left, count());
         Some(Report::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    use super::*;
+    use crate::intake::sdk::SpanIntake;
+
+    #[test]
+    fn a_request_does_not_wait_for_who_looks() {
+        for (is_paused, expected) in [(false, (1, 0, 1)), (true, (1, 1, 0))] {
+            let shared = Arc::new(Shared::new(Limits::DEFAULT));
+            shared.pause(is_paused);
+            let intake = SpanIntake::new(shared.clone());
+            let tracer = SdkTracerProvider::builder().with_span_processor(intake).build().tracer("");
+            let (done, is_done) = std::sync::mpsc::channel();
+            shared.read(|_, _| {
+                std::thread::spawn(move || {
+                    drop(tracer.start("a request"));
+                    done.send(())
+                });
+                is_done.recv_timeout(Duration::from_secs(20)).expect("it waits for who looks");
+            });
+            let counts = |store: &mut Store, _: &Running| {
+                (store.received.spans, store.dropped.spans, store.traces.spans())
+            };
+            assert_eq!(shared.read(counts), expected);
+        }
     }
 }

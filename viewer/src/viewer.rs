@@ -6,7 +6,7 @@ use opentelemetry::trace::FutureExt;
 
 use crate::error::Error;
 use crate::http::{self, App, Broadcast, Guard};
-use crate::serving::Serving;
+use crate::serving::{Serving, Threads};
 use crate::shared::Shared;
 use crate::store::Limits;
 
@@ -87,7 +87,7 @@ impl Viewer {
     }
 
     /// Who asks must know this token, whatever the address. Without it there is a random one for each address that is
-    /// not loopback, and none for loopback.
+    /// not loopback, and none for loopback. It is made of letters, digits and `-._~`, since it goes through addresses and cookies.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
@@ -104,15 +104,11 @@ impl Viewer {
     ///
     /// # Errors
     ///
-    /// If an address cannot be listened on ([`Error::is_address`]), or the threads cannot be started.
+    /// If an address cannot be listened on ([`Error::is_address`]), the token is none ([`Error::is_token`]), or the threads cannot
+    /// be started.
     pub fn serve(self, address: impl ToSocketAddrs) -> Result<Serving, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("otelhttp-viewer")
-            .enable_all()
-            .build()
-            .map_err(Error::start)?;
-        let _entered = runtime.enter();
+        let threads = Threads::start()?;
+        let entered = threads.handle.enter();
         let page = listen(address)?;
         let otlp_http = self.otlp_http.as_ref().map(listen).transpose()?;
         let otlp_grpc = self.otlp_grpc.as_ref().map(listen).transpose()?;
@@ -131,16 +127,15 @@ impl Viewer {
         let addresses = [Some(address), otlp_http_address, otlp_grpc_address];
         let token = self.token_for(addresses.iter().flatten())?;
         let guard = |of: SocketAddr| Guard::new(&self.hosts, token.clone(), of.port());
-        runtime.spawn(run(app, guard(address), page, otlp_http, otlp_grpc).with_context(suppressed()));
-        drop(_entered);
-        let runtime = Some(runtime);
+        threads.handle.spawn(run(app, guard(address), page, otlp_http, otlp_grpc).with_context(suppressed()));
+        drop(entered);
         Ok(Serving {
             shared,
             address,
             otlp_http: otlp_http_address,
             otlp_grpc: otlp_grpc_address,
             token,
-            runtime,
+            threads,
         })
     }
 
@@ -149,6 +144,9 @@ impl Viewer {
         &self,
         mut addresses: impl Iterator<Item = &'a SocketAddr>,
     ) -> Result<Option<String>, Error> {
+        if self.token.as_deref().is_some_and(|token| !is_token(token)) {
+            return Err(Error::token());
+        }
         if self.token.is_some() || addresses.all(|address| address.ip().is_loopback()) {
             return Ok(self.token.clone());
         }
@@ -156,6 +154,11 @@ impl Viewer {
         getrandom::fill(&mut bytes).map_err(|error| Error::start(std::io::Error::other(error)))?;
         Ok(Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
+}
+
+fn is_token(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().all(is_plain) && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn suppressed() -> Context {

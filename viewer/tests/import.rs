@@ -167,3 +167,21 @@ fn files_are_read_by_their_names() {
     assert!(missing.is_file() && missing.to_string().contains("missing.json"), "{missing}");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// As a number in JSON may be larger than whatever holds a time.
+#[test]
+fn times_may_be_as_odd_as_numbers_can_be() {
+    let page = page();
+    for (number, time) in [1e39, -1e39, f64::MAX, f64::MIN].into_iter().enumerate() {
+        let span = json!({
+            "id": format!("{:016x}", number + 1), "parent": null, "remote": null, "name": "n", "kind": "server", "start": time,
+            "end": time, "status": "ok", "message": "", "resource": 0, "scope": 0, "attributes": [],
+        });
+        let scope = json!({ "name": "", "version": "", "schemaUrl": "", "attributes": [] });
+        let saved = json!({
+            "format": "otelhttp-trace/1", "id": TRACE, "epoch": "1764417067000000000", "spans": [span], "scopes": [scope],
+            "resources": [{ "service": "shop", "attributes": [] }],
+        });
+        assert_eq!(page.import(saved.to_string())["spans"], 1, "{time}");
+    }
+}

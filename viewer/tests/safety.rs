@@ -116,6 +116,16 @@ fn a_token_is_asked_for_once() {
     assert_eq!(otlp().header("authorization", "Bearer secret").send().unwrap().status(), 200);
 }
 
+/// As of a variable that is not set: whoever asks with an empty one would be let in.
+#[test]
+fn a_token_that_is_none_is_refused() {
+    for token in ["", "-", "two words", "a;b", "a&b", "a%20", "a\nb", "\u{e4}"] {
+        let error = Viewer::new().token(token).serve("0.0.0.0:0").unwrap_err();
+        assert!(error.is_token() && error.to_string().contains("letter or digit"), "{token}: {error}");
+    }
+    assert_eq!(Viewer::new().token("aZ0-._~").serve("127.0.0.1:0").unwrap().token(), Some("aZ0-._~"));
+}
+
 #[test]
 fn grpc_asks_for_the_token_too() {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -141,6 +151,17 @@ fn an_address_that_others_reach_has_a_token_of_its_own() {
     let url = format!("http://127.0.0.1:{}/api/v1/stats", one.address().port());
     assert_eq!(reqwest::blocking::get(url).unwrap().status(), 401);
     assert_eq!(Viewer::new().serve("127.0.0.1:0").unwrap().token(), None);
+}
+
+/// Programs that are watched often start it within their own runtime, where one must not be waited for.
+#[tokio::test]
+async fn an_address_that_is_taken_is_an_error_within_a_runtime_too() {
+    let one = Viewer::new().serve("127.0.0.1:0").unwrap();
+    let taken = one.address().to_string();
+    let error = Viewer::new().serve(&*taken).unwrap_err();
+    assert!(error.is_address() && error.to_string().contains(&taken), "{error}");
+    let error = Viewer::new().otlp_grpc(&taken).serve("127.0.0.1:0").unwrap_err();
+    assert!(error.is_address(), "{error}");
 }
 
 fn pack(bytes: &[u8]) -> Vec<u8> {

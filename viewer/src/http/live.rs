@@ -53,12 +53,12 @@ impl Broadcast {
         // Just after each second, so that what ended in it has come.
         let next = Duration::from_nanos(SECOND - now() % SECOND) + Duration::from_millis(50);
         let mut seconds = interval_at(Instant::now() + next, Duration::from_secs(1));
-        let mut told = shared.read(|store, _| query::failures(store, 0).1);
+        let mut told = shared.write(|store| query::failures(store, 0).1);
         loop {
             seconds.tick().await;
             told = match self.0.receiver_count() {
                 // Whoever comes is told the past anyway.
-                0 => shared.read(|store, _| query::failures(store, told).1),
+                0 => shared.write(|store| query::failures(store, told).1),
                 _ => self.tell(&shared, told),
             };
         }

@@ -111,7 +111,7 @@ pub(super) fn read(content: &mut Content, value: Value) -> Result<(), String> {
     let id = id::<16>(&trace.id)?;
     let epoch: u64 =
         trace.epoch.parse().map_err(|_| "`epoch` must be nanoseconds, as a string".to_owned())?;
-    let at = |relative: f64| u64::try_from(i128::from(epoch) + relative as i128).unwrap_or(0);
+    let at = |relative: f64| u64::try_from(i128::from(epoch).saturating_add(relative as i128)).unwrap_or(0);
     for span in &trace.spans {
         let Some(end) = span.end else { continue };
         let (resource, scope) = source(&trace, span.resource, span.scope)?;

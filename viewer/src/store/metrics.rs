@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -158,21 +159,25 @@ impl Metrics {
     fn bound(&mut self) -> usize {
         let mut evicted = 0;
         while self.points > self.most_points || self.bytes > self.most_bytes {
-            let all = self.instruments.iter().flat_map(|(name, instrument)| {
-                instrument
-                    .series
-                    .iter()
-                    .map(move |(key, series)| (series.points.len(), series.last(), name, *key))
-            });
-            let longest = all.max_by_key(|(len, last, ..)| (*len, std::cmp::Reverse(*last)));
-            let Some((_, _, name, key)) =
-                longest.map(|(len, last, name, key)| (len, last, name.clone(), key))
-            else {
+            let longest = self.longest();
+            if longest.is_empty() {
                 break;
-            };
-            evicted += self.shorten(&name, key);
+            }
+            evicted += longest.into_iter().map(|(name, key)| self.shorten(&name, key)).sum::<usize>();
         }
         evicted
+    }
+
+    /// An eighth of all series, since looking through all for each point that comes would be too much where there are many.
+    fn longest(&self) -> Vec<(Text, u64)> {
+        let all = self.instruments.iter().flat_map(|(name, instrument)| {
+            let ranked = |(key, series): (&u64, &Series)| (Reverse(series.points.len()), series.last(), *key);
+            instrument.series.iter().map(ranked).map(move |rank| (rank, name))
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable();
+        all.truncate(all.len().div_ceil(8));
+        all.into_iter().map(|((.., key), name)| (name.clone(), key)).collect()
     }
 
     fn shorten(&mut self, name: &Text, key: u64) -> usize {

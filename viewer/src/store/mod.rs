@@ -46,8 +46,8 @@ impl Limits {
     pub(crate) const DEFAULT: Self =
         Self { bytes: 64 << 20, spans: 200_000, spans_per_trace: 50_000, logs: 50_000, points: 200_000 };
 
-    /// What is set aside: for spans on their way in, for those that run, and for tables that are just being copied
-    /// to grow.
+    /// What is set aside: for spans on their way in, for those that run and a copy of them, and for tables that are just
+    /// being copied to grow.
     fn reserve(&self) -> usize {
         self.bytes / 8
     }
@@ -157,6 +157,15 @@ impl Store {
         }
         self.bound();
         evicted.is_some()
+    }
+
+    /// Counts what came and is not wanted.
+    pub(crate) fn leave(&mut self, left: Counts) {
+        for counts in [&mut self.received, &mut self.dropped] {
+            counts.spans += left.spans;
+            counts.logs += left.logs;
+            counts.points += left.points;
+        }
     }
 
     /// The oldest traces go until the rest fits.

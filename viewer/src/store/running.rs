@@ -27,8 +27,8 @@ impl RunningSpan {
     }
 }
 
-/// What has begun in this process and not ended. It has a lock of its own, which is held for no longer than a look takes.
-#[derive(Debug)]
+/// What has begun in this process and not ended. It has a lock of its own, which is held for no longer than a copy takes.
+#[derive(Clone, Debug)]
 pub(crate) struct Running {
     spans: HashMap<(TraceId, SpanId), RunningSpan>,
     most: usize,

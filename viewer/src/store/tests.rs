@@ -246,6 +246,32 @@ fn metrics_and_logs_have_their_share() {
     assert_eq!(held, store.metrics.points());
 }
 
+/// To look through all series for each point would take minutes for what one request may hold.
+#[test]
+fn many_series_are_seldom_looked_through() {
+    let header = Header {
+        name: "n".into(),
+        description: "".into(),
+        unit: "1".into(),
+        shape: Shape::Gauge,
+        is_monotonic: false,
+        is_cumulative: None,
+    };
+    let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
+    let mut metrics = Metrics::new(1_000, 1 << 30);
+    let evicting = |n: &i64| {
+        let attributes = [Attribute { key: "n".into(), value: Value::Int(*n) }].into();
+        let point = Point { time: *n as u64, data: Data::Number(1.0) };
+        let (resource, exemplars) = (resource.clone(), Vec::new());
+        let evicted =
+            metrics.push(&header, Measurement { resource, attributes, point, exemplars, cost: 100 });
+        evicted.unwrap() > 0
+    };
+    let times = (0..10_000).filter(evicting).count();
+    assert!((1..=100).contains(&times), "{times} times");
+    assert!(metrics.points() > 800, "{} points", metrics.points());
+}
+
 /// The seconds go on, whatever the clock does, and late spans find theirs.
 #[test]
 fn the_seconds_go_on() {

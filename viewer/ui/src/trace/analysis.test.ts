@@ -34,6 +34,13 @@ describe('the tree', () => {
     expect(shape(analyse(trace(spans)).rows)).toEqual(['s', 'b', ' a', '  c']);
   });
 
+  it('leaves what is below a circle where it is', () => {
+    const below = ['c', 'd'].map((id, at) => span(id, at, 9, { parent: 'a' }));
+    const { rows } = analyse(trace([span('a', 5, 9, { parent: 'b' }), span('b', 6, 9, { parent: 'a' }), ...below]));
+    expect(shape(rows)).toEqual(['a', ' c', ' d', ' b']);
+    expect(rows.map(({ lost }) => lost)).toEqual([true, false, false, false]);
+  });
+
   it('folds a subtree into one row', () => {
     const { rows } = analyse(trace([span('a', 0, 9), span('b', 1, 5, { parent: 'a' }), span('c', 2, 3, { parent: 'b' }), span('d', 6, 7, { parent: 'a' })]));
     expect(shape(unfolded(rows, new Set(['b'])))).toEqual(['a', ' b', ' d']);

@@ -64,17 +64,27 @@ function walk(roots: readonly Node[], from = 0): Node[] {
   return ordered;
 }
 
-/** Spans in a circle hang below no root. Each circle is cut at its earliest span. */
+/** Spans in a circle hang below no root. Each circle is cut at its earliest span, and what is below it stays there. */
 function* rescued(nodes: Map<string, Node>, ordered: readonly Node[]): Generator<Node> {
   if (ordered.length === nodes.size) return;
   for (const node of [...nodes.values()].sort(byStart)) {
     if (node.index >= 0) continue;
-    const circle = node.parent?.children;
-    circle?.splice(circle.indexOf(node), 1);
-    node.parent = undefined;
-    node.lost = true;
-    yield node;
+    const top = circleAbove(node).reduce((one, other) => (byStart(one, other) <= 0 ? one : other));
+    const siblings = top.parent?.children;
+    siblings?.splice(siblings.indexOf(top), 1);
+    top.parent = undefined;
+    top.lost = true;
+    yield top;
   }
+}
+
+/** On the way up from a span below no root, the first that comes twice is in the circle. */
+function circleAbove(node: Node): Node[] {
+  const way = new Set<Node>();
+  let at: Node | undefined = node;
+  for (; at && !way.has(at); at = at.parent) way.add(at);
+  const walked = [...way];
+  return at ? walked.slice(walked.indexOf(at)) : walked;
 }
 
 function measure(ordered: readonly Node[]): void {
