@@ -7,6 +7,8 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::collector::{Answer, Collector, Told, until, variables};
@@ -187,14 +189,61 @@ fn what_fails_for_a_moment_is_sent_again() {
 }
 
 #[test]
+fn a_server_that_asks_for_no_pause_is_not_hammered() {
+    for seconds in ["0", "00"] {
+        let collector = Collector::start();
+        let setting = Setting::new(&collector.endpoint(), &[("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")]);
+        collector.answers(Answer::Status(429, vec![("retry-after", seconds)], ""));
+        setting.export(1).unwrap_err();
+        // After at least 0, 75, 225, 525 and 1,125 ms.
+        let requests = collector.received.now(|everything| everything.requests.len());
+        assert!((2..=4).contains(&requests), "{requests}");
+    }
+}
+
+#[test]
+fn a_status_counts_whatever_becomes_of_the_body() {
+    let bodies: [(usize, usize); 2] = [(5 << 20, 5 << 20), (50, 3)];
+    for (status, expected) in [("200 OK", (1, 0)), ("400 Bad Request", (0, 1))] {
+        for (length, written) in bodies {
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n");
+            let answer: &'static str = format!("{head}{}", "x".repeat(written)).leak();
+            let (address, asked) = counting(answer.as_bytes());
+            let setting = Setting::new(&format!("http://{address}"), &[]);
+            assert_eq!(setting.export(1).is_ok(), expected == (1, 0), "{status}");
+            assert_eq!((setting.books(), asked.load(Ordering::Acquire)), (expected, 1), "{status}");
+        }
+    }
+}
+
+#[test]
+fn a_query_that_is_repeated_is_not_told() {
+    let collector = Collector::start();
+    let endpoint = format!("{}/v1/traces?key=s3cr3t%2Dtoken", collector.endpoint());
+    for text in ["no /v1/traces?key=s3cr3t%2Dtoken", "no key s3cr3t-token"] {
+        let setting = Setting::new(
+            &collector.endpoint(),
+            &[
+                ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint),
+                ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x=y"),
+            ],
+        );
+        collector.answers(Answer::Status(404, vec![("content-type", "text/plain")], text));
+        setting.export(1).unwrap_err();
+        let told = setting.told_once();
+        assert!(told.contains("REDACTED") && !told.contains("s3cr3t"), "{told}");
+    }
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_given_up() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start();
-        let more = [("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), ("OTEL_EXPORTER_OTLP_TIMEOUT", "100")];
+        let more = [("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), ("OTEL_EXPORTER_OTLP_TIMEOUT", "500")];
         let setting = Setting::new(&collector.endpoint(), &more);
         collector.answers(Answer::Never);
         setting.export(1).unwrap_err();
-        assert!(setting.told_once().ends_with(": no answer within 100ms"), "{}", setting.told_once());
+        assert!(setting.told_once().ends_with(": no answer within 500ms"), "{}", setting.told_once());
         assert_eq!(setting.books(), (0, 1));
     }
 }
@@ -279,17 +328,25 @@ fn misunderstood(endpoint: &str, protocol: &str) -> String {
 
 /// A server that says the same whatever it is asked, and hangs up.
 fn answering(answer: &'static [u8]) -> SocketAddr {
+    counting(answer).0
+}
+
+/// The same, and how often it was asked.
+fn counting(answer: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             // Who hangs up early is part of the tests.
-            let _ = stream.read(&mut [0; 1_024]);
+            let _ = stream.read(&mut [0; 4_096]);
+            count.fetch_add(1, Ordering::AcqRel);
             let _ = stream.write_all(answer);
         }
     });
-    address
+    (address, asked)
 }
 
 #[test]

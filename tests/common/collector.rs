@@ -85,6 +85,11 @@ impl Collector {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), Received::default(), None)
     }
 
+    /// At `::1`.
+    pub fn start_at_v6() -> Self {
+        Self::start_at((std::net::Ipv6Addr::LOCALHOST, 0).into(), Received::default(), None)
+    }
+
     pub fn start_tls(acceptor: TlsAcceptor) -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), Received::default(), Some(acceptor))
     }
