@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use common::collector::{Answer, Collector, Told, until, variables};
 use common::tls::Identity;
+use opentelemetry::logs::{Logger as _, LoggerProvider as _};
+use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use otelhttp::Telemetry;
 use otelhttp::telemetry::{Error, Guard};
@@ -128,6 +130,58 @@ fn what_is_rejected_in_part_is_lost_in_part() {
         setting.export(1).unwrap();
         assert!(setting.told.one("use another").contains("took all, and says: use another endpoint"));
         assert_eq!(setting.books(), (5, 2));
+    }
+}
+
+#[test]
+fn metrics_and_logs_have_outages_and_rejections_too() {
+    let cases = [
+        ("http/protobuf", Answer::Status(500, vec![], ""), ["it answers 500 Internal Server Error"; 2]),
+        ("grpc", Answer::Code(tonic::Code::Internal, ""), ["it answers INTERNAL"; 2]),
+        ("http/protobuf", Answer::Partly(1, ""), ["1 point was rejected", "1 of 1 were rejected"]),
+        (
+            "grpc",
+            Answer::Partly(1, "too old"),
+            ["1 point was rejected: too old", "1 of 1 were rejected: too old"],
+        ),
+    ];
+    for (protocol, answer, reasons) in cases {
+        let (collector, told) = (Collector::start(), Told::default());
+        let given = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+        ];
+        let telemetry = Telemetry::from_vars(variables(&given)).on_warning(told.tell());
+        let guard = telemetry.metric_interval(Duration::from_secs(3_600)).build().unwrap().guard();
+        let counter = guard.parts().meter_provider().meter("test").u64_counter("a.counter").build();
+        let logger = guard.parts().logger_provider().logger("test");
+        let export = |answer| {
+            collector.answers_others(answer);
+            counter.add(1, &[]);
+            logger.emit(logger.create_log_record());
+            guard.flush()
+        };
+        for _ in 0..2 {
+            // Logs that are rejected in part are exported in part.
+            let _ = export(answer.clone());
+        }
+        for (what, why) in ["metrics", "logs"].into_iter().zip(reasons) {
+            let began = told.one(&format!("{what} cannot be exported to {}", collector.endpoint()));
+            assert!(began.ends_with(&format!(": {why}")), "{began}");
+        }
+        assert_eq!(told.all().len(), 2, "{:?}", told.all());
+
+        export(Answer::Partly(0, "use another endpoint")).unwrap();
+        told.one("metrics are exported to");
+        assert!(told.one("logs are exported to").ends_with("; 2 were lost meanwhile"));
+        // Over gRPC both go to the same address.
+        let all = told.all();
+        let hints =
+            all.iter().filter(|message| message.ends_with("took all, and says: use another endpoint"));
+        assert_eq!(hints.count(), if protocol == "grpc" { 1 } else { 2 }, "{all:?}");
+        let metrics = collector.received.now(|everything| everything.metrics.len());
+        assert!(metrics > 0);
+        guard.shutdown().unwrap();
     }
 }
 
@@ -364,6 +418,7 @@ fn variables_that_make_no_sense_are_told_once_and_ignored() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t-token"),
         ("OTEL_RESOURCE_ATTRIBUTES", "s3cr3t-token"),
+        ("OTEL_PROPAGATORS", "jaeger"),
         ("OTEL_SDK_DISABLED", "1"),
     ];
     let telemetry = Telemetry::from_vars(variables(&given)).on_warning(told.tell());
