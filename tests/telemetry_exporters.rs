@@ -308,6 +308,40 @@ fn spans_that_are_recorded_and_not_sampled_are_not_exported() {
     assert!(memory.0.lock().unwrap().spans.is_empty());
 }
 
+/// What changes a builder is no exporter. A variable that only the exporter over OTLP reads shows whether there is
+/// one.
+#[test]
+fn a_hook_or_a_processor_does_not_turn_exporting_off() {
+    let read_by = |telemetry: fn(Telemetry) -> Telemetry| {
+        let told = Told::default();
+        let mut given = vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "100")];
+        given.extend(TIMEOUTS.map(|variable| (variable, "?")));
+        let telemetry = telemetry(Telemetry::from_vars(variables(&given)).on_warning(told.tell()));
+        drop(telemetry.build().unwrap().guard());
+        TIMEOUTS.map(|variable| told.all().iter().any(|message| message.starts_with(variable)))
+    };
+    let hooks = |telemetry: Telemetry| {
+        telemetry
+            .tracer_provider(|builder| builder.with_max_events_per_span(7))
+            .meter_provider(|builder| builder)
+            .logger_provider(|builder| builder)
+            .log_processor(Stamp)
+    };
+    assert_eq!(read_by(hooks), [true; 3]);
+    let own = |telemetry: Telemetry| {
+        let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
+        let telemetry = telemetry.span_exporter(Memory::default()).metric_reader(reader);
+        telemetry.log_exporter(InMemoryLogExporter::default())
+    };
+    assert_eq!(read_by(own), [false; 3]);
+}
+
+const TIMEOUTS: [&str; 3] = [
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+];
+
 #[test]
 fn metrics_and_logs_have_their_exporters_and_processors_too() {
     let (metrics, read, logs) = (

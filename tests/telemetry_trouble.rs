@@ -7,10 +7,14 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::collector::{Answer, Collector, Told, until, variables};
 use common::tls::Identity;
+use opentelemetry::logs::{Logger as _, LoggerProvider as _};
+use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use otelhttp::Telemetry;
 use otelhttp::telemetry::{Error, Guard};
@@ -130,6 +134,58 @@ fn what_is_rejected_in_part_is_lost_in_part() {
 }
 
 #[test]
+fn metrics_and_logs_have_outages_and_rejections_too() {
+    let cases = [
+        ("http/protobuf", Answer::Status(500, vec![], ""), ["it answers 500 Internal Server Error"; 2]),
+        ("grpc", Answer::Code(tonic::Code::Internal, ""), ["it answers INTERNAL"; 2]),
+        ("http/protobuf", Answer::Partly(1, ""), ["1 point was rejected", "1 of 1 were rejected"]),
+        (
+            "grpc",
+            Answer::Partly(1, "too old"),
+            ["1 point was rejected: too old", "1 of 1 were rejected: too old"],
+        ),
+    ];
+    for (protocol, answer, reasons) in cases {
+        let (collector, told) = (Collector::start(), Told::default());
+        let given = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+        ];
+        let telemetry = Telemetry::from_vars(variables(&given)).on_warning(told.tell());
+        let guard = telemetry.metric_interval(Duration::from_secs(3_600)).build().unwrap().guard();
+        let counter = guard.parts().meter_provider().meter("test").u64_counter("a.counter").build();
+        let logger = guard.parts().logger_provider().logger("test");
+        let export = |answer| {
+            collector.answers_others(answer);
+            counter.add(1, &[]);
+            logger.emit(logger.create_log_record());
+            guard.flush()
+        };
+        for _ in 0..2 {
+            // Logs that are rejected in part are exported in part.
+            let _ = export(answer.clone());
+        }
+        for (what, why) in ["metrics", "logs"].into_iter().zip(reasons) {
+            let began = told.one(&format!("{what} cannot be exported to {}", collector.endpoint()));
+            assert!(began.ends_with(&format!(": {why}")), "{began}");
+        }
+        assert_eq!(told.all().len(), 2, "{:?}", told.all());
+
+        export(Answer::Partly(0, "use another endpoint")).unwrap();
+        told.one("metrics are exported to");
+        assert!(told.one("logs are exported to").ends_with("; 2 were lost meanwhile"));
+        // Over gRPC both go to the same address.
+        let all = told.all();
+        let hints =
+            all.iter().filter(|message| message.ends_with("took all, and says: use another endpoint"));
+        assert_eq!(hints.count(), if protocol == "grpc" { 1 } else { 2 }, "{all:?}");
+        let metrics = collector.received.now(|everything| everything.metrics.len());
+        assert!(metrics > 0);
+        guard.shutdown().unwrap();
+    }
+}
+
+#[test]
 fn a_server_that_is_too_busy_gets_it_again_and_not_before_it_says() {
     let collector = Collector::start();
     let setting = Setting::new(&collector.endpoint(), &[]);
@@ -187,14 +243,61 @@ fn what_fails_for_a_moment_is_sent_again() {
 }
 
 #[test]
+fn a_server_that_asks_for_no_pause_is_not_hammered() {
+    for seconds in ["0", "00"] {
+        let collector = Collector::start();
+        let setting = Setting::new(&collector.endpoint(), &[("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")]);
+        collector.answers(Answer::Status(429, vec![("retry-after", seconds)], ""));
+        setting.export(1).unwrap_err();
+        // After at least 0, 75, 225, 525 and 1,125 ms.
+        let requests = collector.received.now(|everything| everything.requests.len());
+        assert!((2..=4).contains(&requests), "{requests}");
+    }
+}
+
+#[test]
+fn a_status_counts_whatever_becomes_of_the_body() {
+    let bodies: [(usize, usize); 2] = [(5 << 20, 5 << 20), (50, 3)];
+    for (status, expected) in [("200 OK", (1, 0)), ("400 Bad Request", (0, 1))] {
+        for (length, written) in bodies {
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n");
+            let answer: &'static str = format!("{head}{}", "x".repeat(written)).leak();
+            let (address, asked) = counting(answer.as_bytes());
+            let setting = Setting::new(&format!("http://{address}"), &[]);
+            assert_eq!(setting.export(1).is_ok(), expected == (1, 0), "{status}");
+            assert_eq!((setting.books(), asked.load(Ordering::Acquire)), (expected, 1), "{status}");
+        }
+    }
+}
+
+#[test]
+fn a_query_that_is_repeated_is_not_told() {
+    let collector = Collector::start();
+    let endpoint = format!("{}/v1/traces?key=s3cr3t%2Dtoken", collector.endpoint());
+    for text in ["no /v1/traces?key=s3cr3t%2Dtoken", "no key s3cr3t-token"] {
+        let setting = Setting::new(
+            &collector.endpoint(),
+            &[
+                ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint),
+                ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x=y"),
+            ],
+        );
+        collector.answers(Answer::Status(404, vec![("content-type", "text/plain")], text));
+        setting.export(1).unwrap_err();
+        let told = setting.told_once();
+        assert!(told.contains("REDACTED") && !told.contains("s3cr3t"), "{told}");
+    }
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_given_up() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start();
-        let more = [("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), ("OTEL_EXPORTER_OTLP_TIMEOUT", "100")];
+        let more = [("OTEL_EXPORTER_OTLP_PROTOCOL", protocol), ("OTEL_EXPORTER_OTLP_TIMEOUT", "500")];
         let setting = Setting::new(&collector.endpoint(), &more);
         collector.answers(Answer::Never);
         setting.export(1).unwrap_err();
-        assert!(setting.told_once().ends_with(": no answer within 100ms"), "{}", setting.told_once());
+        assert!(setting.told_once().ends_with(": no answer within 500ms"), "{}", setting.told_once());
         assert_eq!(setting.books(), (0, 1));
     }
 }
@@ -279,17 +382,25 @@ fn misunderstood(endpoint: &str, protocol: &str) -> String {
 
 /// A server that says the same whatever it is asked, and hangs up.
 fn answering(answer: &'static [u8]) -> SocketAddr {
+    counting(answer).0
+}
+
+/// The same, and how often it was asked.
+fn counting(answer: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             // Who hangs up early is part of the tests.
-            let _ = stream.read(&mut [0; 1_024]);
+            let _ = stream.read(&mut [0; 4_096]);
+            count.fetch_add(1, Ordering::AcqRel);
             let _ = stream.write_all(answer);
         }
     });
-    address
+    (address, asked)
 }
 
 #[test]
@@ -307,6 +418,7 @@ fn variables_that_make_no_sense_are_told_once_and_ignored() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "s3cr3t-token"),
         ("OTEL_RESOURCE_ATTRIBUTES", "s3cr3t-token"),
+        ("OTEL_PROPAGATORS", "jaeger"),
         ("OTEL_SDK_DISABLED", "1"),
     ];
     let telemetry = Telemetry::from_vars(variables(&given)).on_warning(told.tell());

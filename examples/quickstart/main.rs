@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let fail_every = number("FAIL_EVERY", 5)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
-    let elsewhere = variable("OTEL_TRACES_EXPORTER").or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    let elsewhere = ["OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT"].into_iter().find(is_set);
     let viewer = match elsewhere {
         Some(_) => None,
         None => Some(Viewer::new().serve((Ipv4Addr::LOCALHOST, viewer_port))?),
@@ -49,14 +49,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     println!("listening on http://{address}");
     println!("Open http://{address}/ and click, or: curl http://{address}/home");
-    match &viewer {
-        Some(viewer) => println!("See the traces at {}\n", viewer.url()),
-        None => println!(
-            "The traces go to {}; the last ones when you press Ctrl-C.\n",
-            elsewhere.unwrap_or_default()
-        ),
+    if let Some(variable) = elsewhere {
+        // Without its value, which may hold credentials.
+        println!("The traces go where {variable} says; the last ones when you press Ctrl-C.\n");
     }
-    if viewer.is_some() {
+    if let Some(viewer) = &viewer {
+        println!("See the traces at {}\n", viewer.url());
         // So that there is something to see.
         tokio::spawn(reqwest::get(format!("http://{address}/home")));
     }
@@ -72,6 +70,7 @@ fn telemetry(viewer: Option<&Serving>) -> Result<Guard, Box<dyn Error>> {
     let telemetry = Telemetry::from_env().service_name("quickstart");
     let telemetry = match viewer {
         Some(viewer) => telemetry
+            .default_exporters(Signal::ALL, [])
             .span_processor(viewer.span_processor())
             .metric_reader(viewer.metric_reader())
             .log_processor(viewer.log_processor())
@@ -84,13 +83,15 @@ fn telemetry(viewer: Option<&Serving>) -> Result<Guard, Box<dyn Error>> {
     Ok(telemetry.install()?)
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+fn is_set(variable: &&str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
 }
 
 fn number(variable: &str, default: u16) -> Result<u16, String> {
     match std::env::var(variable) {
-        Ok(value) => value.parse().map_err(|_| format!("{variable} must be a number, not {value:?}")),
-        Err(_) => Ok(default),
+        Ok(value) if !value.is_empty() => {
+            value.parse().map_err(|_| format!("{variable} must be a number, not {value:?}"))
+        }
+        _ => Ok(default),
     }
 }

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use opentelemetry::Context;
@@ -67,6 +68,14 @@ pub fn from_env() -> Propagators {
 /// ```
 #[must_use]
 pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Propagators {
+    from_vars_telling(vars, warn)
+}
+
+/// The same, where somebody else is told what makes no sense.
+pub(crate) fn from_vars_telling(
+    vars: impl Fn(&str) -> Option<String>,
+    tell: impl Fn(fmt::Arguments<'_>),
+) -> Propagators {
     let list = vars(VARIABLE).unwrap_or_default().to_lowercase();
     let mut names: Vec<&str> = Vec::new();
     for name in list.split(',').map(str::trim) {
@@ -77,12 +86,12 @@ pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Propagators {
     // As in Go and in Python.
     if names.contains(&NONE) {
         if names.len() > 1 {
-            warn(format_args!("{VARIABLE}: `{NONE}` is named beside others, which do not count"));
+            tell(format_args!("{VARIABLE}: `{NONE}` is named beside others, which do not count"));
         }
         return Propagators { members: Vec::new(), fields: Arc::new([String::new()]) };
     }
     let mut members = Vec::new();
-    names.retain(|name| member(name).map(|member| members.push(member)).is_some());
+    names.retain(|name| member(name, &tell).map(|member| members.push(member)).is_some());
     if names.is_empty() || names == ["tracecontext", "baggage"] || names == ["baggage", "tracecontext"] {
         return Propagators::default();
     }
@@ -92,7 +101,7 @@ pub fn from_vars(vars: impl Fn(&str) -> Option<String>) -> Propagators {
 const VARIABLE: &str = "OTEL_PROPAGATORS";
 const NONE: &str = "none";
 
-fn member(name: &str) -> Option<Member> {
+fn member(name: &str, tell: &impl Fn(fmt::Arguments<'_>)) -> Option<Member> {
     Some(match name {
         "tracecontext" => Arc::new(TraceContext::new()),
         "baggage" => Arc::new(Baggage::new()),
@@ -104,19 +113,19 @@ fn member(name: &str) -> Option<Member> {
         "xray" => Arc::new(super::XRay::new()),
         "grpc-trace-bin" => Arc::new(GrpcTraceBin::new()),
         #[cfg(not(feature = "b3"))]
-        "b3" | "b3multi" => return needs(name, "b3"),
+        "b3" | "b3multi" => return needs(name, "b3", tell),
         #[cfg(not(feature = "xray"))]
-        "xray" => return needs(name, "xray"),
+        "xray" => return needs(name, "xray", tell),
         _ => {
-            warn(format_args!("{VARIABLE}: {name:?} is not known and left out"));
+            tell(format_args!("{VARIABLE}: {name:?} is not known and left out"));
             return None;
         }
     })
 }
 
 #[cfg(not(all(feature = "b3", feature = "xray")))]
-fn needs(name: &str, feature: &str) -> Option<Member> {
-    warn(format_args!("{VARIABLE}: `{name}` is left out, it needs otelhttp's feature `{feature}`"));
+fn needs(name: &str, feature: &str, tell: &impl Fn(fmt::Arguments<'_>)) -> Option<Member> {
+    tell(format_args!("{VARIABLE}: `{name}` is left out, it needs otelhttp's feature `{feature}`"));
     None
 }
 

@@ -42,6 +42,8 @@ pub use b3::B3;
 pub use baggage::Baggage;
 pub use by_hand::{extract, extract_from, inject, inject_into};
 pub use extract::HeaderExtractor;
+#[cfg(feature = "telemetry")]
+pub(crate) use from_env::from_vars_telling;
 pub use from_env::{Propagators, from_env, from_vars};
 pub use grpc_trace_bin::GrpcTraceBin;
 pub use inject::HeaderInjector;

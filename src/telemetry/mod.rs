@@ -43,7 +43,8 @@
 //!
 //! A request never waits. What has ended is put into a queue of fixed size, and lost if that is full; a thread
 //! at the other end exports it in batches. What a collector does not take now is sent again, until
-//! `OTEL_EXPORTER_OTLP_TIMEOUT` is over, and as late as it asks for. That it does not take things is told once,
+//! `OTEL_EXPORTER_OTLP_TIMEOUT` is over, and as late as it asks for; one attempt may take three quarters of that
+//! time, and a connection that has died unseen is replaced in it. That it does not take things is told once,
 //! as is its coming back, with how much was lost ([`Telemetry::on_warning`]); [`Parts::span_delivery`] has the
 //! figures at any time. The thread and its connections make no telemetry of their own.
 //!

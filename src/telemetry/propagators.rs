@@ -1,5 +1,6 @@
 //! Which context headers are read and written.
 
+use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -34,7 +35,8 @@ impl Propagator {
 
 /// Those that `OTEL_PROPAGATORS` names.
 pub(super) fn of(environment: &Environment) -> Propagator {
-    Propagator::new(propagation::from_vars(|name| environment.value(name)))
+    let tell = |complaint: fmt::Arguments<'_>| environment.reports.tell_once(complaint.to_string());
+    Propagator::new(propagation::from_vars_telling(|name| environment.value(name), tell))
 }
 
 impl TextMapPropagator for Propagator {

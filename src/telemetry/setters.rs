@@ -60,7 +60,10 @@ impl Telemetry {
     }
 
     /// The built-in exporters of these signals where the variables name neither exporters nor an endpoint.
-    /// Default: OTLP for a signal that has no exporter from code, and none for one that has.
+    /// Default: none for a signal with an exporter or a reader of its own ([`span_exporter`](Self::span_exporter),
+    /// [`metric_exporter`](Self::metric_exporter), [`metric_reader`](Self::metric_reader),
+    /// [`log_exporter`](Self::log_exporter)), and OTLP for others. A processor that exports by itself is not
+    /// known as one: say `default_exporters(Signal::ALL, [])` with it.
     pub fn default_exporters(
         mut self,
         signals: impl IntoIterator<Item = Signal>,
@@ -106,7 +109,8 @@ impl Telemetry {
     }
 
     /// Adds a reader of metrics, with an interval of its own.
-    pub fn metric_reader(self, reader: PeriodicReader<impl PushMetricExporter>) -> Self {
+    pub fn metric_reader(mut self, reader: PeriodicReader<impl PushMetricExporter>) -> Self {
+        self.metrics.has_reader = true;
         self.meter_provider(|builder| builder.with_reader(reader))
     }
 

@@ -17,10 +17,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsServiceRequest, ExportLogsServiceResponse, logs_service_server,
+    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse, logs_service_server,
 };
 use opentelemetry_proto::tonic::collector::metrics::v1::{
-    ExportMetricsServiceRequest, ExportMetricsServiceResponse, metrics_service_server,
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+    metrics_service_server,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse, trace_service_server,
@@ -63,9 +64,10 @@ pub struct Everything {
     /// Each time that somebody asked for something.
     pub requests: Vec<Instant>,
     answer: Answer,
+    others: Answer,
 }
 
-/// What is answered to whoever sends spans.
+/// What is answered to whoever sends something.
 #[derive(Clone, Debug, Default)]
 pub enum Answer {
     #[default]
@@ -83,6 +85,11 @@ pub enum Answer {
 impl Collector {
     pub fn start() -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), Received::default(), None)
+    }
+
+    /// At `::1`.
+    pub fn start_at_v6() -> Self {
+        Self::start_at((std::net::Ipv6Addr::LOCALHOST, 0).into(), Received::default(), None)
     }
 
     pub fn start_tls(acceptor: TlsAcceptor) -> Self {
@@ -113,6 +120,12 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
+    /// To whoever sends metrics or logs.
+    pub fn answers_others(&self, answer: Answer) {
+        self.received.0.0.lock().unwrap().others = answer;
+    }
+
+    /// To whoever sends spans.
     pub fn answers(&self, answer: Answer) {
         self.received.0.0.lock().unwrap().answer = answer;
     }
@@ -172,10 +185,19 @@ async fn http_traces(
     body: Bytes,
 ) -> axum::response::Response {
     let request = decoded(&headers, &body);
-    let (status, given, text) = match received.traces(request, uri.path(), headers) {
+    let answer = received.traces(request, uri.path(), headers);
+    over_http(answer, |answer| protobuf(&partial(answer))).await
+}
+
+/// What has an answer in protobuf gets that one.
+async fn over_http(
+    answer: Answer,
+    taken: impl FnOnce(Answer) -> axum::response::Response,
+) -> axum::response::Response {
+    let (status, given, text) = match answer {
         Answer::Status(status, headers, text) => (status, headers, text),
         Answer::Never => std::future::pending().await,
-        answer => return protobuf(&partial(answer)),
+        answer => return taken(answer),
     };
     let mut response = (StatusCode::from_u16(status).unwrap(), text).into_response();
     for (name, value) in given {
@@ -189,13 +211,13 @@ async fn http_metrics(
     headers: HeaderMap,
     body: Bytes,
 ) -> impl IntoResponse {
-    received.metrics(decoded(&headers, &body));
-    protobuf(&ExportMetricsServiceResponse::default())
+    let answer = received.metrics(decoded(&headers, &body));
+    over_http(answer, |answer| protobuf(&partial_metrics(answer))).await
 }
 
 async fn http_logs(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
-    received.logs(decoded(&headers, &body));
-    protobuf(&ExportLogsServiceResponse::default())
+    let answer = received.logs(decoded(&headers, &body));
+    over_http(answer, |answer| protobuf(&partial_logs(answer))).await
 }
 
 fn decoded<M: Message + Default>(headers: &HeaderMap, body: &[u8]) -> M {
@@ -211,13 +233,39 @@ fn protobuf(message: &impl Message) -> axum::response::Response {
     ([(CONTENT_TYPE, "application/x-protobuf")], message.encode_to_vec()).into_response()
 }
 
+fn rejected(answer: Answer) -> Option<(i64, String)> {
+    if let Answer::Partly(rejected, why) = answer { Some((rejected, why.to_owned())) } else { None }
+}
+
 fn partial(answer: Answer) -> ExportTraceServiceResponse {
-    let partial = |(rejected_spans, why): (i64, &str)| ExportTracePartialSuccess {
-        rejected_spans,
-        error_message: why.to_owned(),
+    let partial =
+        |(rejected_spans, error_message)| ExportTracePartialSuccess { rejected_spans, error_message };
+    ExportTraceServiceResponse { partial_success: rejected(answer).map(partial) }
+}
+
+fn partial_metrics(answer: Answer) -> ExportMetricsServiceResponse {
+    let partial = |(rejected_data_points, error_message)| ExportMetricsPartialSuccess {
+        rejected_data_points,
+        error_message,
     };
-    let rejected = if let Answer::Partly(rejected, why) = answer { Some((rejected, why)) } else { None };
-    ExportTraceServiceResponse { partial_success: rejected.map(partial) }
+    ExportMetricsServiceResponse { partial_success: rejected(answer).map(partial) }
+}
+
+fn partial_logs(answer: Answer) -> ExportLogsServiceResponse {
+    let partial = |(rejected_log_records, error_message)| ExportLogsPartialSuccess {
+        rejected_log_records,
+        error_message,
+    };
+    ExportLogsServiceResponse { partial_success: rejected(answer).map(partial) }
+}
+
+/// The status of a call that has one.
+async fn over_grpc(answer: Answer) -> Result<Answer, tonic::Status> {
+    match answer {
+        Answer::Code(code, text) => Err(tonic::Status::new(code, text)),
+        Answer::Never => std::future::pending().await,
+        answer => Ok(answer),
+    }
 }
 
 #[tonic::async_trait]
@@ -227,11 +275,8 @@ impl trace_service_server::TraceService for Received {
         request: tonic::Request<ExportTraceServiceRequest>,
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
         let (metadata, _, request) = request.into_parts();
-        match self.traces(request, "grpc", metadata.into_headers()) {
-            Answer::Code(code, text) => Err(tonic::Status::new(code, text)),
-            Answer::Never => std::future::pending().await,
-            answer => Ok(tonic::Response::new(partial(answer))),
-        }
+        let answer = over_grpc(self.traces(request, "grpc", metadata.into_headers())).await?;
+        Ok(tonic::Response::new(partial(answer)))
     }
 }
 
@@ -241,8 +286,8 @@ impl metrics_service_server::MetricsService for Received {
         &self,
         request: tonic::Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
-        self.metrics(request.into_inner());
-        Ok(tonic::Response::new(Default::default()))
+        let answer = over_grpc(self.metrics(request.into_inner())).await?;
+        Ok(tonic::Response::new(partial_metrics(answer)))
     }
 }
 
@@ -252,8 +297,8 @@ impl logs_service_server::LogsService for Received {
         &self,
         request: tonic::Request<ExportLogsServiceRequest>,
     ) -> Result<tonic::Response<ExportLogsServiceResponse>, tonic::Status> {
-        self.logs(request.into_inner());
-        Ok(tonic::Response::new(Default::default()))
+        let answer = over_grpc(self.logs(request.into_inner())).await?;
+        Ok(tonic::Response::new(partial_logs(answer)))
     }
 }
 
@@ -305,22 +350,32 @@ impl Received {
         })
     }
 
-    fn metrics(&self, request: ExportMetricsServiceRequest) {
+    fn metrics(&self, request: ExportMetricsServiceRequest) -> Answer {
         self.note(|everything| {
+            let answer = everything.others.clone();
+            if !matches!(answer, Answer::Take | Answer::Partly(..)) {
+                return answer;
+            }
             for from in request.resource_metrics {
                 everything.resource = from.resource.unwrap_or_default();
                 everything.metrics.extend(from.scope_metrics.into_iter().flat_map(|scope| scope.metrics));
             }
-        });
+            answer
+        })
     }
 
-    fn logs(&self, request: ExportLogsServiceRequest) {
+    fn logs(&self, request: ExportLogsServiceRequest) -> Answer {
         self.note(|everything| {
+            let answer = everything.others.clone();
+            if !matches!(answer, Answer::Take | Answer::Partly(..)) {
+                return answer;
+            }
             for from in request.resource_logs {
                 everything.resource = from.resource.unwrap_or_default();
                 everything.logs.extend(from.scope_logs.into_iter().flat_map(|scope| scope.log_records));
             }
-        });
+            answer
+        })
     }
 
     fn note<T>(&self, note: impl FnOnce(&mut Everything) -> T) -> T {

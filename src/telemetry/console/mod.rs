@@ -26,8 +26,8 @@ pub enum ConsoleFormat {
     /// A tree if the standard output is a terminal, and otherwise JSON.
     #[default]
     Detect,
-    /// Each trace as a tree, once none of its spans is running in this process any more. Metrics and logs as
-    /// text.
+    /// Each trace as a tree, once none of its spans is running in this process any more; in several pieces if there
+    /// are more than 1,000 of those traces, or 10,000 spans in them. Metrics and logs as text.
     Tree,
     /// One line of JSON for each span, point of a metric and log.
     JsonLines,

@@ -91,12 +91,12 @@ fn unframed(body: &[u8]) -> &[u8] {
     body.get(5..).unwrap_or_default()
 }
 
-/// How long the server wants to be left alone.
+/// How long the server wants to be left alone, if it says how long.
 fn retry_info(headers: &HeaderMap) -> Option<Duration> {
     let details = base64(headers.get("grpc-status-details-bin")?.as_bytes())?;
     let details = Status::decode(details.as_slice()).ok()?.details;
     let info = details.iter().find(|detail| detail.type_url.ends_with("/google.rpc.RetryInfo"))?;
-    let delay = RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay.unwrap_or_default();
+    let delay = RetryInfo::decode(info.value.as_slice()).ok()?.retry_delay?;
     let (seconds, nanos) = (u64::try_from(delay.seconds).ok()?, u32::try_from(delay.nanos).ok()?);
     Some(Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into())).min(LONGEST_PAUSE))
 }
@@ -285,6 +285,16 @@ mod tests {
         assert_eq!(
             grpc(&[("grpc-status", "8"), ("grpc-status-details-bin", "!")]),
             Answer::Refused("it answers RESOURCE_EXHAUSTED".to_owned())
+        );
+        // google.rpc.Status { code: 8, details: [RetryInfo {}] }
+        let details = "CAgaKgoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbw";
+        assert_eq!(
+            grpc(&[("grpc-status", "8"), ("grpc-status-details-bin", details)]),
+            Answer::Refused("it answers RESOURCE_EXHAUSTED".to_owned())
+        );
+        assert_eq!(
+            grpc(&[("grpc-status", "14"), ("grpc-status-details-bin", details)]),
+            again("it answers UNAVAILABLE", None)
         );
     }
 

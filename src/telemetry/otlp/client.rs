@@ -1,11 +1,14 @@
 //! One attempt to send a message.
 
+use std::error::Error as StdError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, TE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
-use http_body_util::{BodyExt, Full, Limited};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -23,6 +26,12 @@ use crate::telemetry::Error;
 
 /// "Clients SHOULD limit the size of responses."
 const LARGEST_ANSWER: usize = 4 << 20;
+
+/// A connection of HTTP/2 is asked whether it is still there while an answer is awaited, so late and for so long:
+/// what a network has silently forgotten would swallow every message otherwise. Servers of gRPC hang up on whoever
+/// asks a third time meanwhile.
+const ASKED_AFTER: Duration = Duration::from_secs(4);
+const ASKED_FOR: Duration = Duration::from_secs(3);
 
 type Connector = HttpsConnector<HttpConnector>;
 
@@ -58,7 +67,7 @@ impl Message {
 
 impl Client {
     pub(super) fn new(settings: Settings) -> Result<Self, Error> {
-        let Settings { protocol, endpoint, headers, certificates, .. } = settings;
+        let Settings { protocol, endpoint, headers, timeout, certificates, .. } = settings;
         let is_https = endpoint.uri.scheme_str() == Some("https");
         let tls = if is_https { certificates.config()? } else { trusting_nobody() };
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
@@ -68,8 +77,11 @@ impl Client {
         };
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
+        // Soon enough that there is time for another connection.
+        builder.http2_keep_alive_interval(ASKED_AFTER.min(timeout.mul_f64(0.4)));
+        builder.http2_keep_alive_timeout(ASKED_FOR.min(timeout.mul_f64(0.3)));
         let client = builder.http2_only(protocol == Protocol::Grpc).build(connector);
-        let secrets = Secrets::new(&headers);
+        let secrets = Secrets::new(&headers, &endpoint.secrets);
         Ok(Self { client, protocol, endpoint, headers, secrets, answered: AtomicBool::new(false) })
     }
 
@@ -130,7 +142,7 @@ impl Client {
         let (head, body) = response.into_parts();
         let body = match Limited::new(body, LARGEST_ANSWER).collect().await {
             Ok(body) => body,
-            Err(error) => return Answer::Again(format!("its answer breaks off: {error}"), None),
+            Err(error) => return self.half_an_answer(&head, &*error),
         };
         let trailers = body.trailers().cloned();
         let body = body.to_bytes();
@@ -140,6 +152,17 @@ impl Client {
                 answer::of_grpc(head.status, &head.headers, trailers.as_ref(), &body, &self.secrets)
             }
         }
+    }
+
+    /// The head alone says what to do, except where gRPC's status would have come last.
+    fn half_an_answer(&self, head: &Parts, error: &(dyn StdError + Send + Sync + 'static)) -> Answer {
+        if self.protocol == Protocol::Http || head.status != StatusCode::OK {
+            return answer::of_http(head.status, &head.headers, &[], &self.secrets);
+        }
+        if error.is::<LengthLimitError>() {
+            return Answer::Refused(format!("its answer is longer than {LARGEST_ANSWER} bytes"));
+        }
+        Answer::Again(format!("its answer breaks off: {error}"), None)
     }
 }
 

@@ -7,12 +7,14 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 
 use super::settings::{Protocol, first, variables};
 use crate::telemetry::Error;
-use crate::telemetry::environment::{Environment, Signal};
+use crate::telemetry::environment::{Environment, Signal, decoded};
 
 /// A URL without credentials.
 pub(crate) struct Endpoint {
     pub(crate) uri: Uri,
     protocol: Protocol,
+    /// What must not be told of it: the values of its query, and the user and password that stood in it.
+    pub(super) secrets: Vec<String>,
 }
 
 impl Endpoint {
@@ -22,16 +24,19 @@ impl Endpoint {
         let Some((variable, value)) = environment.first([&own, &common]) else {
             let port = if protocol == Protocol::Grpc { 4317 } else { 4318 };
             let uri = format!("http://localhost:{port}{call}").parse().expect("it is a URL");
-            return Ok(Self { uri, protocol });
+            return Ok(Self { uri, protocol, secrets: Vec::new() });
         };
         let value = match protocol {
             Protocol::Grpc if !value.contains("://") => format!("{}://{value}", scheme(environment, signal)),
             _ => value,
         };
         let given = Given::parse(&value).ok_or_else(|| {
-            Error::configuration(format!("{variable} must be a URL that begins with http:// or https://"))
+            Error::configuration(format!(
+                "{variable} must be a URL that begins with http:// or https://, of a host and, if any, a port \
+                 from 1 to 65535"
+            ))
         })?;
-        if given.has_credentials {
+        if given.credentials.is_some() {
             let instead = variables(signal, "HEADERS");
             environment
                 .ignore(variable, format_args!("its user and password are; {} is for those", instead[1]));
@@ -45,7 +50,7 @@ impl Endpoint {
             // the last slash.
             Protocol::Http => given.at(&format!("{}{call}", given.path.path().trim_end_matches('/'))),
         };
-        Ok(Self { uri, protocol })
+        Ok(Self { uri, protocol, secrets: given.secrets() })
     }
 }
 
@@ -92,7 +97,7 @@ struct Given {
     scheme: Scheme,
     authority: Authority,
     path: PathAndQuery,
-    has_credentials: bool,
+    credentials: Option<String>,
 }
 
 impl Given {
@@ -100,12 +105,25 @@ impl Given {
         let parts = value.parse::<Uri>().ok()?.into_parts();
         let scheme = parts.scheme.filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme))?;
         let written = parts.authority?;
-        let (has_credentials, authority) = match written.as_str().rsplit_once('@') {
-            Some((_, authority)) => (true, authority.parse().ok()?),
-            None => (false, written),
+        let (credentials, authority): (_, Authority) = match written.as_str().rsplit_once('@') {
+            Some((credentials, authority)) => (Some(credentials.to_owned()), authority.parse().ok()?),
+            None => (None, written),
         };
+        let host = authority.host();
+        let port_is_fine = authority.as_str() == host || authority.port_u16().is_some_and(|port| port > 0);
+        if host.is_empty() || !port_is_fine {
+            return None;
+        }
         let path = parts.path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        Some(Self { scheme, authority, path, has_credentials })
+        Some(Self { scheme, authority, path, credentials })
+    }
+
+    /// As they are written and as they are meant.
+    fn secrets(&self) -> Vec<String> {
+        let query = self.path.query().unwrap_or_default().split('&');
+        let values = query.map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        let written = values.chain(self.credentials.as_deref());
+        written.flat_map(|text| [Some(text.to_owned()), decoded(text)]).flatten().collect()
     }
 
     fn at(&self, path: &str) -> Uri {
@@ -164,7 +182,10 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_an_error_that_names_the_variable_and_no_secret() {
-        for value in ["collector:4318", "ftp://c", "http://", "secret", "http://user:secret@", "://"] {
+        let ports =
+            ["http://c:99999", "http://c:", "http://:4318", "http://c:0", "http://c:x", "http://::1:4318"];
+        let others = ["collector:4318", "ftp://c", "http://", "secret", "http://user:secret@", "://"];
+        for value in ports.into_iter().chain(others) {
             let error = read(Protocol::Http, &[(ALL, value)]).unwrap_err();
             assert!(error.is_configuration());
             assert!(error.to_string().contains(ALL) && !error.to_string().contains("secret"), "{error}");
@@ -173,9 +194,10 @@ mod tests {
 
     #[test]
     fn a_message_shows_neither_credentials_nor_the_query() {
-        let (environment, told) = environment(&[(OWN, "http://user:secret@c/x?key=secret")]);
+        let (environment, told) = environment(&[(OWN, "http://user:secret@c/x?key=se%63ret")]);
         let endpoint = Endpoint::read(&environment, Signal::Traces, Protocol::Http).unwrap();
         assert_eq!(endpoint.to_string(), "http://c/x");
+        assert_eq!(endpoint.secrets, ["se%63ret", "secret", "user:secret", "user:secret"]);
         let told = told.lock().unwrap();
         assert!(told.len() == 1 && !told[0].contains("secret"), "{told:?}");
     }

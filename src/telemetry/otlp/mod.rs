@@ -43,7 +43,7 @@ pub(crate) fn metrics(environment: &Environment, driver: &Driver) -> Result<Otlp
     let (transport, whither) = transport(environment, Signal::Metrics, driver)?;
     let builder = MetricExporter::builder().with_http().with_temporality(temporality(environment));
     let exporter = told(builder, &transport).build().map_err(unbuilt)?;
-    Ok(OtlpMetrics { exporter, transport, whither })
+    Ok(OtlpMetrics { exporter, transport, whither, reports: environment.reports.clone() })
 }
 
 fn transport(

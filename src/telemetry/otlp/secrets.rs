@@ -9,13 +9,14 @@ const SHORTEST: usize = 4;
 /// What stands before a secret.
 const SCHEMES: [&str; 2] = ["Bearer", "Basic"];
 
-/// The values of the headers that are sent, word by word.
+/// What stands in the values of the headers that are sent and in the credentials of an endpoint, word by word.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub(super) fn new(headers: &HeaderMap) -> Self {
+    pub(super) fn new(headers: &HeaderMap, others: &[String]) -> Self {
         let values = headers.values().filter_map(|value: &HeaderValue| value.to_str().ok());
+        let values = values.chain(others.iter().map(String::as_str));
         let words = values.flat_map(|value| value.split([' ', ',', ';', '=', ':', '"']));
         let secret = |word: &&str| word.len() >= SHORTEST && !SCHEMES.contains(word);
         let mut secrets: Vec<_> = words.filter(secret).map(str::to_owned).collect();
@@ -53,9 +54,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_static("Bearer abcd1234"));
         headers.insert("x-key", HeaderValue::from_static("abcd"));
-        let secrets = Secrets::new(&headers);
-        let cleaned = secrets.cleaned(" token \"abcd1234\" is not valid,\n nor is abcd \u{1b}[0m");
-        assert_eq!(cleaned, "token \"REDACTED\" is not valid,  nor is REDACTED  [0m");
+        let secrets = Secrets::new(&headers, &["key/word".to_owned()]);
+        let cleaned = secrets.cleaned(" token \"abcd1234\" is not valid,\n nor is abcd \u{1b}[0m key/word");
+        assert_eq!(cleaned, "token \"REDACTED\" is not valid,  nor is REDACTED  [0m REDACTED");
         assert!(!format!("{secrets:?}").contains("abcd"));
     }
 

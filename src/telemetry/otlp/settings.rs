@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use http::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::endpoint::Endpoint;
@@ -66,11 +70,31 @@ fn headers(environment: &Environment, signal: Signal) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for member in value.split(',').map(str::trim).filter(|member| !member.is_empty()) {
         match header(member) {
+            Some((name, _)) if is_ours(&name) => {
+                environment.ignore(variable, format_args!("the header {name} in it is not for users to set"));
+            }
             Some((name, value)) => _ = headers.insert(name, value),
             None => environment.ignore(variable, "a part of it is not name=value, percent-encoded"),
         }
     }
     headers
+}
+
+/// What says how a message is sent. Another value would break it.
+fn is_ours(name: &HeaderName) -> bool {
+    const OURS: [HeaderName; 10] = [
+        CONNECTION,
+        CONTENT_ENCODING,
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        EXPECT,
+        HOST,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ];
+    OURS.contains(name) || name.as_str().starts_with("grpc-")
 }
 
 fn header(member: &str) -> Option<(HeaderName, HeaderValue)> {
@@ -119,6 +143,19 @@ mod tests {
         let expected =
             "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT is ignored: \"soon\" is not a number of milliseconds above 0";
         assert_eq!(told, [expected]);
+    }
+
+    #[test]
+    fn headers_that_would_break_a_message_are_told_and_left_out() {
+        let value = "Host=evil,content-length=3,transfer-encoding=chunked,connection=close,te=x,content-type=x,\
+                     content-encoding=br,grpc-timeout=1n,x-tenant=a";
+        let (settings, told) = read(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
+        assert_eq!(settings.headers.keys().collect::<Vec<_>>(), ["x-tenant"]);
+        assert_eq!(told.len(), 8, "{told:?}");
+        assert_eq!(
+            told[0],
+            "OTEL_EXPORTER_OTLP_HEADERS is ignored: the header host in it is not for users to set"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use super::transport::Transport;
 use crate::telemetry::deliver::{Accepted, Exporting, Outcome, Record, Sink, export_logs};
+use crate::telemetry::report::Reports;
 
 #[derive(Debug)]
 pub(crate) struct OtlpSpans {
@@ -34,6 +35,7 @@ pub(crate) struct OtlpMetrics {
     pub(super) exporter: MetricExporter,
     pub(super) transport: Arc<Transport>,
     pub(super) whither: String,
+    pub(super) reports: Reports,
 }
 
 impl Sink<SpanData> for OtlpSpans {
@@ -80,12 +82,18 @@ impl OtlpMetrics {
 
 impl PushMetricExporter for OtlpMetrics {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        match outcome(self.exporter.export(metrics).await, &self.transport) {
-            Ok(Accepted { rejected: 0, .. }) => Ok(()),
-            Ok(Accepted { rejected, why }) => {
-                Err(OTelSdkError::InternalFailure(format!("{rejected} points were rejected: {why}")))
+        let outcome = outcome(self.exporter.export(metrics).await, &self.transport);
+        let accepted = outcome.map_err(OTelSdkError::InternalFailure)?;
+        let colon = if accepted.why.is_empty() { "" } else { ": " };
+        let why = format!("{colon}{}", accepted.why);
+        match accepted.rejected {
+            0 if why.is_empty() => Ok(()),
+            0 => {
+                self.reports.tell_once(format!("{} took all, and says{why}", self.whither));
+                Ok(())
             }
-            Err(why) => Err(OTelSdkError::InternalFailure(why)),
+            1 => Err(OTelSdkError::InternalFailure(format!("1 point was rejected{why}"))),
+            many => Err(OTelSdkError::InternalFailure(format!("{many} points were rejected{why}"))),
         }
     }
 

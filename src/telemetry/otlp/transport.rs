@@ -5,9 +5,10 @@
 //! and whatever a collector answers is seen.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -28,6 +29,8 @@ use crate::telemetry::driver::Driver;
 /// The first pause; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How much of the time one attempt may take.
+const LONGEST_ATTEMPT: f64 = 0.75;
 
 /// The way to one endpoint.
 pub(crate) struct Transport {
@@ -94,14 +97,17 @@ impl Road {
         let mut trouble = format!("no answer within {:?}", self.timeout);
         let mut pause = PAUSE;
         loop {
+            // Not all of the time: a connection may hang, and the next one not.
+            let enough = deadline.min(Instant::now() + self.timeout.mul_f64(LONGEST_ATTEMPT));
+            let answer = tokio::time::timeout_at(enough, self.client.send(&message)).await;
             // What went wrong before says more than that this attempt takes too long.
-            let answer = tokio::time::timeout_at(deadline, self.client.send(&message)).await;
-            let (why, after) = match answer.unwrap_or(Answer::Refused(trouble)) {
+            let (why, after) = match answer.unwrap_or(Answer::Again(trouble, None)) {
                 Answer::Taken(accepted) => return Ok(accepted),
                 Answer::Refused(why) => return Err(why),
                 Answer::Again(why, after) => (why, after),
             };
-            let until = Instant::now() + after.unwrap_or_else(|| jittered(pause));
+            // Whoever asks for no pause at all gets one all the same.
+            let until = Instant::now() + jittered(pause).max(after.unwrap_or_default());
             if after.is_some() {
                 *self.resting() = Some((until, why.clone()));
             }
@@ -134,8 +140,9 @@ async fn ends_before(until: Instant, hurries: &mut watch::Receiver<bool>) -> boo
 
 /// So that many programs do not come back at once.
 fn jittered(pause: Duration) -> Duration {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
-    pause.mul_f64(0.75 + f64::from(nanos % 1_000) / 2_000.0)
+    // Its keys are random. A clock is not, where it ticks in microseconds.
+    let random = RandomState::new().hash_one(pause) % 1_000;
+    pause.mul_f64(0.75 + random as f64 / 2_000.0)
 }
 
 fn zipped(message: Message) -> Message {

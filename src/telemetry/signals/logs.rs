@@ -16,7 +16,7 @@ pub(in crate::telemetry) struct Logs {
 impl Logs {
     pub(in crate::telemetry) fn build(mut self, site: &Site) -> Result<(SdkLoggerProvider, Delivery), Error> {
         let Site { environment, .. } = site;
-        let has_its_own = !self.sinks.is_empty() || !self.changes.is_empty();
+        let has_its_own = !self.sinks.is_empty();
         let mut soon = None;
         for exporter in site.exporters(Signal::Logs, has_its_own) {
             match exporter {

@@ -24,6 +24,8 @@ pub(in crate::telemetry) struct Metrics {
     pub(in crate::telemetry) interval: Option<Duration>,
     pub(in crate::telemetry) runtime: Option<RuntimeMetrics>,
     pub(in crate::telemetry) exporters: Vec<Add>,
+    /// Whether there is one among the changes.
+    pub(in crate::telemetry) has_reader: bool,
     pub(in crate::telemetry) changes: Vec<Change<MeterProviderBuilder>>,
 }
 
@@ -43,8 +45,9 @@ impl Metrics {
         let live = self.runtime.as_ref().map(RuntimeMetrics::live_interval);
         let console_interval = chosen.or(live).unwrap_or(CONSOLE_INTERVAL);
         let mut builder = SdkMeterProvider::builder().with_resource(site.resource.clone());
-        let has_its_own = !self.exporters.is_empty() || !self.changes.is_empty();
-        let mut measures = has_its_own;
+        let has_its_own = !self.exporters.is_empty() || self.has_reader;
+        // A change may bring a reader too.
+        let mut measures = has_its_own || !self.changes.is_empty();
         for exporter in site.exporters(Signal::Metrics, has_its_own) {
             measures = true;
             match exporter {

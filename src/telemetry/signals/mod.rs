@@ -45,12 +45,23 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn always(&mut self, signals: impl IntoIterator<Item = Signal>, exporters: &[Exporter]) {
-        self.always.extend(signals.into_iter().map(|signal| (signal, exporters.to_vec())));
+        self.always.extend(signals.into_iter().map(|signal| (signal, each_once(exporters))));
     }
 
     pub(super) fn otherwise(&mut self, signals: impl IntoIterator<Item = Signal>, exporters: &[Exporter]) {
-        self.otherwise.extend(signals.into_iter().map(|signal| (signal, exporters.to_vec())));
+        self.otherwise.extend(signals.into_iter().map(|signal| (signal, each_once(exporters))));
     }
+}
+
+/// One that is named twice does not export everything twice.
+fn each_once(exporters: &[Exporter]) -> Vec<Exporter> {
+    let mut once = Vec::new();
+    for exporter in exporters {
+        if !once.contains(exporter) {
+            once.push(*exporter);
+        }
+    }
+    once
 }
 
 fn last(chosen: &[(Signal, Vec<Exporter>)], signal: Signal) -> Option<Vec<Exporter>> {
@@ -120,7 +131,8 @@ mod tests {
     fn code_beats_variables_and_the_last_word_counts() {
         let mut choice = Choice::default();
         choice.always(Signal::ALL, &[Exporter::Otlp]);
-        choice.always([Signal::Logs, Signal::Traces], &[Exporter::Console, Exporter::Otlp]);
+        choice
+            .always([Signal::Logs, Signal::Traces], &[Exporter::Console, Exporter::Otlp, Exporter::Console]);
         let site = site(&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")], choice);
         assert_eq!(site.exporters(Signal::Traces, true), [Exporter::Console, Exporter::Otlp]);
         assert_eq!(site.exporters(Signal::Metrics, true), [Exporter::Otlp]);

@@ -18,7 +18,7 @@ pub(in crate::telemetry) struct Traces {
 impl Traces {
     pub(in crate::telemetry) fn build(mut self, site: &Site) -> Result<(SdkTracerProvider, Delivery), Error> {
         let Site { environment, .. } = site;
-        let has_its_own = !self.sinks.is_empty() || !self.changes.is_empty();
+        let has_its_own = !self.sinks.is_empty();
         let mut soon = None;
         for exporter in site.exporters(Signal::Traces, has_its_own) {
             match exporter {
