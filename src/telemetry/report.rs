@@ -30,11 +30,14 @@ impl Reports {
 
     /// A variable that several signals read is told once.
     pub(crate) fn tell_once(&self, message: String) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < REMEMBERED && !told.contains(&message) {
+        if self.is_news(&message) {
             self.tell(&message);
-            told.insert(message);
         }
+    }
+
+    fn is_news(&self, message: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() < REMEMBERED && told.insert(message.to_owned())
     }
 }
 
@@ -75,6 +78,27 @@ mod tests {
             reports.tell("an outage");
         }
         assert_eq!(*heard.lock().unwrap(), ["a variable", "an outage", "an outage"]);
+    }
+
+    #[test]
+    fn a_receiver_may_cause_a_message_itself() {
+        let reports = Arc::new(Mutex::new(Reports::default()));
+        let (again, heard) = (reports.clone(), Arc::new(Mutex::new(Vec::new())));
+        let hear = heard.clone();
+        let first = Reports::to(move |message| {
+            hear.lock().unwrap().push(message.to_owned());
+            let reports = again.lock().unwrap().clone();
+            reports.tell_once("its own".to_owned());
+        });
+        *reports.lock().unwrap() = first.clone();
+        // A lock that is held meanwhile would never be free.
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            first.tell_once("a variable".to_owned());
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        assert_eq!(*heard.lock().unwrap(), ["a variable", "its own"]);
     }
 
     #[test]
