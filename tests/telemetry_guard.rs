@@ -6,6 +6,8 @@ mod common;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +17,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
 use common::client::request;
-use common::collector::{Answer, Collector, Told, until, variables};
+use common::collector::{Answer, Collector, Everything, Told, until, variables};
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -118,7 +120,7 @@ fn its_end_has_a_bound_though_the_collector_does_not_answer() {
 }
 
 #[test]
-fn its_end_tries_once() {
+fn its_end_tries_twice() {
     let collector = Collector::start();
     collector.answers(Answer::Status(503, vec![], ""));
     let (telemetry, _) = telemetry(&collector.endpoint());
@@ -126,7 +128,85 @@ fn its_end_tries_once() {
     let guard = telemetry.shutdown_timeout(Duration::from_secs(3_600)).build().unwrap().guard();
     record(&guard);
     assert!(in_time(|| guard.shutdown()).unwrap_err().is_export());
-    assert_eq!(collector.received.now(|everything| everything.requests.len()), 1);
+    assert_eq!(collector.received.now(|everything| everything.requests.len()), 2);
+}
+
+#[test]
+fn its_end_comes_again_when_the_server_says_if_there_is_time() {
+    for (timeout, taken) in [(5_000, true), (500, false)] {
+        let collector = Collector::start();
+        collector.answers(Answer::Status(429, vec![("retry-after", "1")], ""));
+        let (telemetry, _) = telemetry(&collector.endpoint());
+        let guard = telemetry.shutdown_timeout(Duration::from_millis(timeout)).build().unwrap().guard();
+        record(&guard);
+        let delivery = guard.parts().span_delivery();
+        let ended = std::thread::scope(|scope| {
+            let ending = scope.spawn(|| guard.shutdown());
+            collector.received.wait("a request", |everything| everything.requests.first().copied());
+            collector.answers(Answer::Take);
+            ending.join().unwrap()
+        });
+        assert_eq!((ended.is_ok(), delivery.exported()), (taken, u64::from(taken)), "{ended:?}");
+    }
+}
+
+/// As a server does that closes a connection just when it is used again.
+#[test]
+fn a_connection_that_is_closed_meanwhile_is_no_loss() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            taken(&mut stream);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            // The next one is read, and not answered.
+            taken(&mut stream);
+        }
+    });
+    let given = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*format!("http://{address}")),
+        ("OTEL_METRICS_EXPORTER", "none"),
+        ("OTEL_LOGS_EXPORTER", "none"),
+    ];
+    let guard = Telemetry::from_vars(variables(&given)).build().unwrap().guard();
+    record(&guard);
+    guard.flush().unwrap();
+    record(&guard);
+    let delivery = guard.parts().span_delivery();
+    guard.shutdown().unwrap();
+    assert_eq!((delivery.exported(), delivery.lost()), (2, 0));
+}
+
+/// Reads one request, if there is one.
+fn taken(stream: &mut TcpStream) {
+    let mut reader = BufReader::new(stream);
+    let (mut length, mut line) = (0, String::new());
+    while reader.read_line(&mut line).is_ok_and(|read| read > 0) && line != "\r\n" {
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        line.clear();
+    }
+    _ = reader.read_exact(&mut vec![0; length]);
+}
+
+#[test]
+fn a_provider_that_is_shut_down_alone_changes_nothing_for_the_others() {
+    let collector = Collector::start();
+    collector.answers(Answer::Status(503, vec![], ""));
+    let given = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint()), ("OTEL_METRICS_EXPORTER", "none")];
+    let guard = Telemetry::from_vars(variables(&given)).build().unwrap().guard();
+    guard.parts().logger_provider().shutdown().unwrap();
+    record(&guard);
+    std::thread::scope(|scope| {
+        let flushing = scope.spawn(|| guard.parts().tracer_provider().force_flush());
+        let more_than_at_the_end = |everything: &Everything| everything.requests.get(2).copied();
+        collector.received.wait("a third attempt", more_than_at_the_end);
+        collector.answers(Answer::Take);
+        flushing.join().unwrap().unwrap();
+    });
+    guard.shutdown().unwrap();
 }
 
 #[test]

@@ -85,10 +85,10 @@ impl Guard {
         }
         // Disabled, there is nothing to end.
         let Some(driver) = &self.parts.driver else { return Ok(()) };
-        driver.hurry();
         let Parts { tracer_provider, meter_provider, logger_provider, shutdown_timeout, .. } = &self.parts;
         let (tracers, loggers, within) =
             (tracer_provider.clone(), logger_provider.clone(), *shutdown_timeout);
+        driver.ends(within);
         let mut jobs: Vec<(&'static str, Job)> = vec![
             ("spans", Box::new(move || tracers.shutdown_with_timeout(within))),
             ("logs", Box::new(move || loggers.shutdown_with_timeout(within))),
