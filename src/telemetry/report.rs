@@ -16,7 +16,7 @@ type Tell = dyn Fn(&str) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Reports {
     tell: Arc<Tell>,
-    told: Arc<Mutex<HashSet<String>>>,
+    told: Arc<Mutex<HashSet<Arc<str>>>>,
 }
 
 impl Reports {
@@ -30,14 +30,15 @@ impl Reports {
 
     /// A variable that several signals read is told once.
     pub(crate) fn tell_once(&self, message: String) {
+        let message = Arc::from(message);
         if self.is_news(&message) {
             self.tell(&message);
         }
     }
 
-    fn is_news(&self, message: &str) -> bool {
+    fn is_news(&self, message: &Arc<str>) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.len() < REMEMBERED && told.insert(message.to_owned())
+        told.len() < REMEMBERED && told.insert(message.clone())
     }
 }
 

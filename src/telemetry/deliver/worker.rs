@@ -193,11 +193,11 @@ impl<T: Clone + Send> Worker<T> {
     }
 
     fn shutdown(&self, within: Duration) -> OTelSdkResult {
-        let shutdown = |sink: &Box<dyn Sink<T>>| {
+        let ended = self.sinks.iter().map(|sink| {
             contain("an exporter that was shut down", || sink.shutdown(within))
                 .unwrap_or_else(|| Err(OTelSdkError::InternalFailure(PANICKED.to_owned())))
-        };
-        self.sinks.iter().map(shutdown).fold(Ok(()), OTelSdkResult::and)
+        });
+        ended.fold(Ok(()), OTelSdkResult::and)
     }
 }
 
