@@ -99,6 +99,7 @@ mod tests {
         let done = |_, output| outputs.push(output);
         assert!(until(|| end, each(vec![Box::pin(first), Box::pin(second)], done)).is_some());
         assert_eq!(outputs, [Some(2), Some(1)]);
+        assert!(Instant::now() < end, "it was asked when it was too late");
     }
 
     #[test]
