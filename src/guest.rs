@@ -11,7 +11,7 @@ pub(crate) fn contain<T>(what: &'static str, foreign: impl FnOnce() -> T) -> Opt
         Err(panic) => {
             // The logger is foreign too, and so is what was thrown: its end may throw again.
             let told = catch_unwind(AssertUnwindSafe(|| {
-                warn(format_args!("{what} panicked; the request goes on without it"));
+                warn(format_args!("{what} panicked; the program goes on without it"));
                 drop(panic);
             }));
             std::mem::forget(told);

@@ -7,6 +7,7 @@ mod common;
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::logs::{InMemoryLogExporter, LogProcessor, SdkLogRecord};
-use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader};
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, Temporality};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanExporter, SpanProcessor};
 use otelhttp::telemetry::{Guard, Signal, SpanWatcher};
 use otelhttp::{ClientLayer, Telemetry};
@@ -162,6 +165,146 @@ fn one_that_does_not_export_disturbs_none() {
 }
 
 #[test]
+fn a_hook_that_panics_disturbs_none() {
+    #[derive(Debug)]
+    enum Panics {
+        WithTheResource,
+        AtTheEnd,
+    }
+    impl SpanExporter for Panics {
+        async fn export(&self, _batch: Vec<SpanData>) -> OTelSdkResult {
+            Ok(())
+        }
+        fn set_resource(&mut self, _resource: &Resource) {
+            assert!(matches!(self, Self::AtTheEnd), "on purpose");
+        }
+        fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+            assert!(matches!(self, Self::WithTheResource), "on purpose");
+            Ok(())
+        }
+    }
+    for panics in [Panics::WithTheResource, Panics::AtTheEnd] {
+        let at_the_end = matches!(panics, Panics::AtTheEnd);
+        let (memory, told) = (Memory::default(), Told::default());
+        let telemetry = Telemetry::from_vars(|_| None).on_warning(told.tell()).span_exporter(panics);
+        let guard = built(telemetry.span_exporter(memory.clone()).span_exporter(Broken::Fails));
+        record(&guard, "a");
+        let delivery = guard.parts().span_delivery();
+        let error = guard.shutdown().unwrap_err();
+        assert!(error.is_export() && error.to_string().contains("no luck"), "{at_the_end}: {error}");
+        let got = memory.0.lock().unwrap();
+        assert_eq!((&*got.spans, got.shut_down), (&["a".to_owned()][..], 1));
+        assert!(got.resource.is_some());
+        assert_eq!((delivery.exported(), delivery.lost()), (0, 1), "by the one that fails");
+        told.one("of 1 spans, 0 were exported to ");
+    }
+}
+
+#[test]
+fn a_delay_that_no_clock_can_say_is_only_long() {
+    let memory = Memory::default();
+    let telemetry = Telemetry::from_vars(|_| None).batch_delay(Duration::MAX);
+    let guard = built(telemetry.span_exporter(memory.clone()));
+    record(&guard, "a");
+    guard.flush().unwrap();
+    assert_eq!(memory.0.lock().unwrap().spans, ["a"]);
+    guard.shutdown().unwrap();
+}
+
+#[test]
+fn an_exporter_of_metrics_that_panics_is_asked_again() {
+    #[derive(Clone, Debug, Default)]
+    struct PanicsOnce(Arc<Mutex<u32>>);
+    impl PushMetricExporter for PanicsOnce {
+        async fn export(&self, _metrics: &ResourceMetrics) -> OTelSdkResult {
+            let times = {
+                let mut times = self.0.lock().unwrap();
+                *times += 1;
+                *times
+            };
+            assert!(times > 1, "on purpose");
+            Ok(())
+        }
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+        fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+            panic!("on purpose");
+        }
+        fn temporality(&self) -> Temporality {
+            Temporality::default()
+        }
+    }
+    let (exporter, told) = (PanicsOnce::default(), Told::default());
+    let telemetry = Telemetry::from_vars(|_| None).on_warning(told.tell()).metric_exporter(exporter.clone());
+    let guard = built(telemetry.metric_interval(Duration::from_secs(3_600)));
+    guard.parts().meter_provider().meter("test").u64_counter("a.counter").build().add(1, &[]);
+    assert!(guard.flush().unwrap_err().is_export());
+    assert!(told.one("metrics cannot be exported to ").ends_with(": the exporter panicked"));
+    guard.flush().unwrap();
+    told.one("metrics are exported to ");
+    assert_eq!(*exporter.0.lock().unwrap(), 2);
+    assert!(guard.shutdown().unwrap_err().is_export());
+}
+
+#[test]
+fn nothing_counts_as_lost_that_is_on_its_way() {
+    #[derive(Debug)]
+    struct Takes;
+    impl SpanExporter for Takes {
+        async fn export(&self, _batch: Vec<SpanData>) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+    let vars = variables(&[("OTEL_BSP_SCHEDULE_DELAY", "1"), ("OTEL_BSP_MAX_QUEUE_SIZE", "1000000")]);
+    let guard = built(Telemetry::from_vars(vars).span_exporter(Takes));
+    let delivery = guard.parts().span_delivery();
+    std::thread::scope(|scope| {
+        let recording = scope.spawn(|| (0..100_000).for_each(|_| record(&guard, "a")));
+        while !recording.is_finished() {
+            assert_eq!(delivery.lost(), 0);
+        }
+    });
+    guard.shutdown().unwrap();
+    assert_eq!((delivery.recorded(), delivery.exported()), (100_000, 100_000));
+}
+
+#[test]
+fn what_is_recorded_while_telemetry_ends_is_exported_or_does_not_count() {
+    for _ in 0..100 {
+        let (memory, told) = (Memory::default(), Told::default());
+        let telemetry = Telemetry::from_vars(|_| None).on_warning(told.tell());
+        let guard = built(telemetry.span_exporter(memory.clone()));
+        let (delivery, over) = (guard.parts().span_delivery(), AtomicBool::new(false));
+        let tracer = guard.parts().tracer_provider().tracer("test");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Acquire) {
+                        tracer.in_span("a", |_| ());
+                    }
+                });
+            }
+            until("spans", || delivery.recorded() > 10);
+            guard.shutdown().unwrap();
+            let exported = memory.0.lock().unwrap().spans.len() as u64;
+            assert_eq!(delivery.exported(), exported);
+            over.store(true, Ordering::Release);
+        });
+        let lost = delivery.recorded() - delivery.exported();
+        assert_eq!(delivery.lost(), lost);
+        if lost > 0 {
+            let lost = format!(" and {lost} lost");
+            assert!(
+                told.all().iter().any(|message| message.ends_with(&lost)),
+                "{delivery:?}: {:?}",
+                told.all()
+            );
+        }
+    }
+}
+
+#[test]
 fn one_in_code_and_one_by_variable_get_the_same() {
     let (collector, memory) = (Collector::start(), Memory::default());
     let vars = variables(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]);
@@ -266,7 +409,13 @@ fn a_watcher_sees_sampled_spans_and_nothing_else() {
     }
     drop((child, root));
     assert_eq!(watcher.0.lock().unwrap().ended, 2);
+    // Without an exporter, that is all that can be done with them.
+    guard.flush().unwrap();
+    let delivery = guard.parts().span_delivery();
+    let books = (delivery.recorded(), delivery.exported(), delivery.lost(), delivery.waiting());
+    assert_eq!(books, (2, 2, 0, 0));
     guard.shutdown().unwrap();
+    assert_eq!((delivery.exported(), delivery.lost()), (2, 0));
 
     let unsampled = Watcher::default();
     let telemetry =
@@ -275,6 +424,28 @@ fn a_watcher_sees_sampled_spans_and_nothing_else() {
     record(&guard, "not sampled");
     assert_eq!(guard.parts().span_delivery().recorded(), 0);
     assert_eq!(unsampled.0.lock().unwrap().started, 0);
+}
+
+#[test]
+fn a_watcher_that_panics_takes_no_request_down() {
+    #[derive(Debug)]
+    struct Panics;
+    impl SpanWatcher for Panics {
+        fn started(&self, _span: &mut Span, _parent: &Context) {
+            panic!("on purpose");
+        }
+        fn ended(&self, _span: &SpanData) {
+            panic!("on purpose");
+        }
+    }
+    let (watcher, memory) = (Watcher::default(), Memory::default());
+    let telemetry = Telemetry::from_vars(|_| None).span_watcher(Panics).span_watcher(watcher.clone());
+    let guard = built(telemetry.span_exporter(memory.clone()));
+    record(&guard, "a");
+    guard.shutdown().unwrap();
+    let seen = watcher.0.lock().unwrap();
+    assert_eq!((seen.started, seen.ended), (1, 1));
+    assert_eq!(memory.0.lock().unwrap().spans, ["a"]);
 }
 
 /// "RecordOnly" spans are for processors, not for exporters.

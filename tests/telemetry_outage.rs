@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
@@ -17,6 +18,7 @@ use common::collector::{Answer, Collector, Told, until, variables};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use opentelemetry::trace::{Tracer as _, TracerProvider as _};
 use otelhttp::telemetry::{Delivery, Guard};
 use otelhttp::{ServerLayer, Telemetry};
 use tokio::runtime::Runtime;
@@ -26,12 +28,14 @@ const AT_ONCE: usize = 16;
 const QUEUE: u64 = 2_048;
 const BATCH: u64 = 512;
 
-fn telemetry(endpoint: &str, protocol: &str) -> (Guard, Told) {
+/// An export is given up after so many milliseconds.
+fn telemetry(endpoint: &str, protocol: &str, timeout: &str) -> (Guard, Told) {
     let told = Told::default();
     let given = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "300"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", timeout),
+        ("OTEL_BSP_EXPORT_TIMEOUT", timeout),
         ("OTEL_BSP_SCHEDULE_DELAY", "20"),
         ("OTEL_METRICS_EXPORTER", "none"),
         ("OTEL_LOGS_EXPORTER", "none"),
@@ -44,7 +48,7 @@ fn telemetry(endpoint: &str, protocol: &str) -> (Guard, Told) {
 struct Load {
     done: Arc<AtomicUsize>,
     delivery: Delivery,
-    runtime: Runtime,
+    runtime: Option<Runtime>,
     requests: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -63,7 +67,7 @@ impl Load {
         let requests = (0..AT_ONCE)
             .map(|_| runtime.spawn(requests(address, next.clone(), done.clone(), delivery.clone())));
         let requests = requests.collect();
-        Self { done, delivery, runtime, requests }
+        Self { done, delivery, runtime: Some(runtime), requests }
     }
 
     fn until(&self, done: usize) {
@@ -71,14 +75,23 @@ impl Load {
     }
 
     /// No request has failed, and each has ended its span.
-    fn end(self) {
-        self.runtime.block_on(async {
-            for requests in self.requests {
+    fn end(mut self) {
+        self.until(REQUESTS);
+        let requests = std::mem::take(&mut self.requests);
+        self.runtime.as_ref().unwrap().block_on(async {
+            for requests in requests {
                 requests.await.unwrap();
             }
         });
         assert_eq!(self.done.load(Ordering::Acquire), REQUESTS);
         until("the last spans", || self.delivery.recorded() == REQUESTS as u64);
+    }
+}
+
+impl Drop for Load {
+    /// Not even a request that waits for ever is waited for.
+    fn drop(&mut self) {
+        self.runtime.take().unwrap().shutdown_background();
     }
 }
 
@@ -100,7 +113,7 @@ fn what_is_exported_and_what_is_told_to_be_lost_are_what_was_recorded() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start();
         let (address, received) = (collector.address, collector.received.clone());
-        let (guard, told) = telemetry(&collector.endpoint(), protocol);
+        let (guard, told) = telemetry(&collector.endpoint(), protocol, "300");
         let delivery = guard.parts().span_delivery();
         let load = Load::start(&guard);
         load.until(REQUESTS / 10);
@@ -142,14 +155,31 @@ fn a_collector_that_never_answers_makes_no_request_wait() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start();
         collector.answers(Answer::Never);
-        let (guard, told) = telemetry(&collector.endpoint(), protocol);
+        // The first batch is on its way for the whole of the test, and nothing leaves the queue.
+        let (guard, told) = telemetry(&collector.endpoint(), protocol, "3600000");
         let delivery = guard.parts().span_delivery();
         Load::start(&guard).end();
-        assert_eq!(delivery.exported(), 0);
+        let on_its_way = || collector.received.now(|everything| everything.requests.len());
+        assert_eq!((on_its_way(), delivery.exported(), delivery.waiting()), (1, 0, QUEUE));
+        assert_eq!(delivery.lost(), REQUESTS as u64 - QUEUE);
+        assert_a_span_waits_for_nothing(&guard);
+        assert_eq!((on_its_way(), delivery.waiting()), (1, QUEUE));
         let error = guard.shutdown().unwrap_err();
         assert!(error.is_export() || error.is_timeout(), "{error}");
-        assert_eq!(delivery.lost(), REQUESTS as u64);
+        let recorded = 2 * REQUESTS as u64;
+        assert_eq!((delivery.recorded(), delivery.lost()), (recorded, recorded));
         told.one("spans cannot be exported to ");
-        told.one(&format!("of {REQUESTS} spans, 0 were exported to "));
+        told.one(&format!("of {recorded} spans, 0 were exported to "));
     }
+}
+
+/// The queue is full. There is nothing to wait for that would be over in less than a millisecond, so that even a
+/// short sleep for each would take much longer.
+#[track_caller]
+fn assert_a_span_waits_for_nothing(guard: &Guard) {
+    let tracer = guard.parts().tracer_provider().tracer("test");
+    let begun_at = Instant::now();
+    (0..REQUESTS).for_each(|_| tracer.in_span("a span", |_| ()));
+    let took = begun_at.elapsed();
+    assert!(took < REQUESTS as u32 * Duration::from_millis(1) / 2, "{took:?}");
 }

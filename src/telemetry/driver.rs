@@ -3,33 +3,38 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::Context;
 use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Error;
+
+/// Later than anything that is tried again.
+const FAR: Duration = Duration::from_secs(24 * 3_600);
 
 /// It ends when the last copy is dropped.
 #[derive(Clone)]
 pub(crate) struct Driver {
     handle: Handle,
-    hurry: Arc<watch::Sender<bool>>,
+    end: Arc<watch::Sender<Option<Instant>>>,
 }
 
 impl Driver {
     pub(crate) fn start() -> Result<Self, Error> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::no_thread)?;
         let handle = runtime.handle().clone();
-        let (hurry, mut hurries) = watch::channel(false);
+        let (end, mut ends) = watch::channel(None);
         let run = move || {
             // Connections belong to exporters, and exporters make no telemetry.
             let _suppressed = Context::enter_telemetry_suppressed_scope();
             // It fails when there is no sender any more.
-            runtime.block_on(async { while hurries.changed().await.is_ok() {} });
+            runtime.block_on(async { while ends.changed().await.is_ok() {} });
         };
         std::thread::Builder::new().name("otelhttp-io".to_owned()).spawn(run).map_err(Error::no_thread)?;
-        Ok(Self { handle, hurry: Arc::new(hurry) })
+        Ok(Self { handle, end: Arc::new(end) })
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -41,13 +46,15 @@ impl Driver {
         self.handle.enter()
     }
 
-    /// The program ends: what fails now is not tried again.
-    pub(crate) fn hurry(&self) {
-        self.hurry.send_replace(true);
+    /// The program ends, within this time. What fails now is tried again once, if there is time.
+    pub(crate) fn ends(&self, within: Duration) {
+        let now = Instant::now();
+        self.end.send_replace(Some(now.checked_add(within).unwrap_or(now + FAR)));
     }
 
-    pub(crate) fn hurries(&self) -> watch::Receiver<bool> {
-        self.hurry.subscribe()
+    /// When the program ends, once that is known.
+    pub(crate) fn end(&self) -> watch::Receiver<Option<Instant>> {
+        self.end.subscribe()
     }
 }
 

@@ -16,7 +16,7 @@ type Tell = dyn Fn(&str) + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Reports {
     tell: Arc<Tell>,
-    told: Arc<Mutex<HashSet<String>>>,
+    told: Arc<Mutex<HashSet<Arc<str>>>>,
 }
 
 impl Reports {
@@ -30,11 +30,15 @@ impl Reports {
 
     /// A variable that several signals read is told once.
     pub(crate) fn tell_once(&self, message: String) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < REMEMBERED && !told.contains(&message) {
+        let message = Arc::from(message);
+        if self.is_news(&message) {
             self.tell(&message);
-            told.insert(message);
         }
+    }
+
+    fn is_news(&self, message: &Arc<str>) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() < REMEMBERED && told.insert(message.clone())
     }
 }
 
@@ -75,6 +79,27 @@ mod tests {
             reports.tell("an outage");
         }
         assert_eq!(*heard.lock().unwrap(), ["a variable", "an outage", "an outage"]);
+    }
+
+    #[test]
+    fn a_receiver_may_cause_a_message_itself() {
+        let reports = Arc::new(Mutex::new(Reports::default()));
+        let (again, heard) = (reports.clone(), Arc::new(Mutex::new(Vec::new())));
+        let hear = heard.clone();
+        let first = Reports::to(move |message| {
+            hear.lock().unwrap().push(message.to_owned());
+            let reports = again.lock().unwrap().clone();
+            reports.tell_once("its own".to_owned());
+        });
+        *reports.lock().unwrap() = first.clone();
+        // A lock that is held meanwhile would never be free.
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            first.tell_once("a variable".to_owned());
+            done.send(()).unwrap();
+        });
+        ended.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+        assert_eq!(*heard.lock().unwrap(), ["a variable", "its own"]);
     }
 
     #[test]

@@ -81,8 +81,9 @@ impl Telemetry {
 
     /// Adds an exporter of spans, behind the same queue as all others.
     ///
-    /// It runs on a thread of its own, in the context of a tokio runtime but not on its threads: it may use the
-    /// one and block the other.
+    /// All exporters of spans share one thread, which nobody else has. It is in the context of a tokio runtime
+    /// but not of it: they may use the one and block the other. One that blocks holds the others up meanwhile;
+    /// those that wait as futures do, run side by side.
     pub fn span_exporter(mut self, exporter: impl SpanExporter + 'static) -> Self {
         self.traces.sinks.push(Box::new(SpanSink(exporter)));
         self
@@ -121,7 +122,8 @@ impl Telemetry {
         self
     }
 
-    /// Adds an exporter of logs, behind the same queue as all others.
+    /// Adds an exporter of logs, behind the same queue as all others. It runs as
+    /// [one of spans](Self::span_exporter) does.
     pub fn log_exporter(mut self, exporter: impl LogExporter + 'static) -> Self {
         self.logs.sinks.push(Box::new(LogSink(exporter)));
         self

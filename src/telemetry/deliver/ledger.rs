@@ -1,15 +1,15 @@
 //! What was recorded, what has arrived, and what is lost.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::striped::Striped;
 use super::{Accepted, Outage};
 use crate::telemetry::report::Reports;
 
 /// How much was recorded and has become of it: once nothing is recorded any more, what was exported, lost or
-/// waits is what was recorded.
+/// waits is what was recorded. Until then nothing counts as lost that is not.
 ///
 /// With several exporters it is about the one that has exported the least.
 #[derive(Clone)]
@@ -21,20 +21,21 @@ impl Delivery {
         Self(Arc::new(Ledger::new(what, [], &Reports::default())))
     }
 
-    /// How many were recorded: spans that ended, or logs.
+    /// How many were recorded: spans that ended, or logs. What comes after telemetry has ended is not.
     pub fn recorded(&self) -> u64 {
         self.0.recorded.sum()
     }
 
-    /// How many the exporter has taken without an error.
+    /// How many the exporter has taken without an error: all where there is no exporter, since those who
+    /// watch have seen them. What is taken when telemetry has already ended does not count.
     pub fn exported(&self) -> u64 {
-        self.0.accounts.iter().map(Account::exported).min().unwrap_or_default()
+        self.0.exported()
     }
 
-    /// How many are lost: because the queue was full, because they could not be exported, or because
-    /// telemetry had ended.
+    /// How many are lost: because the queue was full, because they could not be exported, or because there
+    /// was no more time when telemetry ended.
     pub fn lost(&self) -> u64 {
-        self.0.lost(self.exported())
+        self.0.lost()
     }
 
     /// How many wait for being exported.
@@ -61,12 +62,14 @@ impl fmt::Debug for Delivery {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     pub(super) started: Striped,
-    pub(super) recorded: Striped,
-    pub(super) waiting: AtomicUsize,
+    recorded: Striped,
+    waiting: AtomicUsize,
     /// What found no room in the queue since this was last asked for.
     pub(super) dropped: AtomicU64,
+    /// Nothing is recorded any more.
+    closed: AtomicBool,
     /// Nothing is exported any more.
-    pub(super) ended: AtomicBool,
+    ended: Mutex<bool>,
     pub(super) accounts: Vec<Account>,
     pub(super) what: &'static str,
 }
@@ -98,19 +101,62 @@ impl Ledger {
             recorded: Striped::default(),
             waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            ended: Mutex::new(false),
             accounts: whither.into_iter().map(account).collect(),
             what,
         }
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        if self.ended.load(Ordering::Acquire) { 0 } else { self.waiting.load(Ordering::Acquire) }
+    /// One more is recorded and waits. How many did before, or nothing if it comes too late.
+    pub(super) fn record(&self) -> Option<usize> {
+        // In this order, and that of `close`: what is not seen waiting then sees that it is too late. And what
+        // is recorded is never missing from what waits.
+        let before = self.waiting.fetch_add(1, Ordering::SeqCst);
+        if self.closed.load(Ordering::SeqCst) {
+            self.left(1);
+            return None;
+        }
+        self.recorded.add_one();
+        Some(before)
+    }
+
+    /// So many wait no more: what has become of them is written down already.
+    pub(super) fn left(&self, count: usize) {
+        self.waiting.fetch_sub(count, Ordering::SeqCst);
+    }
+
+    /// From here on nothing is recorded.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// How many are in the queue, or on their way into it.
+    pub(super) fn queued(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    fn waiting(&self) -> usize {
+        if *self.ended() { 0 } else { self.queued() }
+    }
+
+    /// What has become of a batch, unless that has been told already.
+    pub(super) fn accepts(&self, account: &Account, batch: u64, accepted: &Accepted) {
+        let rejected = batch.min(accepted.rejected);
+        let ended = self.ended();
+        if *ended {
+            return;
+        }
+        account.exported.fetch_add(batch - rejected, Ordering::AcqRel);
+        drop(ended);
+        account.tells(batch, rejected, &accepted.why);
     }
 
     /// What the end has left: told once, with everything that was lost before.
     pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
+        if std::mem::replace(&mut *self.ended(), true) {
+            return;
+        }
         let (recorded, what) = (self.recorded.sum(), self.what);
         for Account { whither, exported, reports, .. } in &self.accounts {
             let exported = exported.load(Ordering::Acquire);
@@ -133,20 +179,28 @@ impl Ledger {
         self.started.sum().saturating_sub(ended)
     }
 
-    fn lost(&self, exported: u64) -> u64 {
+    fn exported(&self) -> u64 {
+        self.accounts.iter().map(Account::exported).min().unwrap_or_else(|| self.recorded.sum())
+    }
+
+    fn lost(&self) -> u64 {
+        // In this order: what moves on in between is found where it has gone to.
+        let recorded = self.recorded.sum();
         let waiting = self.waiting() as u64;
-        self.recorded.sum().saturating_sub(exported + waiting)
+        recorded.saturating_sub(self.exported() + waiting)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, bool> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Account {
-    pub(super) fn exported(&self) -> u64 {
+    fn exported(&self) -> u64 {
         self.exported.load(Ordering::Acquire)
     }
 
-    pub(super) fn accepts(&self, batch: u64, Accepted { rejected, why }: &Accepted) {
-        let rejected = batch.min(*rejected);
-        self.exported.fetch_add(batch - rejected, Ordering::AcqRel);
+    fn tells(&self, batch: u64, rejected: u64, why: &str) {
         if rejected > 0 {
             self.outage.goes_on(rejected, &format!("{rejected} of {batch} were rejected{}", told(why)));
             return;

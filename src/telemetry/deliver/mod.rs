@@ -24,6 +24,9 @@ pub(crate) use sink::{Accepted, Exporting, LogSink, Outcome, Record, Sink, SpanS
 pub(crate) use spans::Spans;
 pub use watch::SpanWatcher;
 
+/// What became of an export.
+pub(crate) const PANICKED: &str = "the exporter panicked";
+
 /// How batches are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Batches {

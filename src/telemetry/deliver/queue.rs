@@ -34,7 +34,6 @@ pub(crate) struct Means {
 pub(crate) struct Queue<T> {
     ledger: Arc<Ledger>,
     batches: Batches,
-    driver: Driver,
     sender: Sender<T>,
     desk: Arc<Desk>,
     worker: Thread,
@@ -67,11 +66,10 @@ impl<T: Clone + Send + 'static> Queue<T> {
         let desk = Arc::new(Desk::new());
         let (sender, receiver) = mpsc::channel();
         let worker = Worker::new(receiver, sinks, batches, ledger.clone(), desk.clone(), variable, reports);
-        let handle = driver.handle();
         let thread = std::thread::Builder::new().name(format!("otelhttp-{what}"));
-        let thread = thread.spawn(move || worker.run(&handle)).map_err(Error::no_thread)?;
+        let thread = thread.spawn(move || worker.run(&driver)).map_err(Error::no_thread)?;
         let worker = thread.thread().clone();
-        Ok(Self { ledger, batches, driver, sender, desk, worker })
+        Ok(Self { ledger, batches, sender, desk, worker })
     }
 
     pub(super) fn started(&self) {
@@ -80,15 +78,16 @@ impl<T: Clone + Send + 'static> Queue<T> {
 
     /// Puts something in, or loses it: nobody waits here.
     pub(super) fn push(&self, item: T) {
-        let Ledger { recorded, waiting, dropped, .. } = &*self.ledger;
-        recorded.add_one();
-        let before = waiting.fetch_add(1, Ordering::AcqRel);
-        if before >= self.batches.queue {
-            waiting.fetch_sub(1, Ordering::AcqRel);
-            dropped.fetch_add(1, Ordering::Relaxed);
+        let ledger = &*self.ledger;
+        let Some(before) = ledger.record() else { return };
+        if ledger.accounts.is_empty() {
+            ledger.left(1);
+        } else if before >= self.batches.queue {
+            ledger.left(1);
+            ledger.dropped.fetch_add(1, Ordering::Relaxed);
         } else if self.sender.send(item).is_err() {
             // The thread has ended.
-            waiting.fetch_sub(1, Ordering::AcqRel);
+            ledger.left(1);
         } else if before + 1 >= self.batches.size && self.desk.is_news() {
             self.worker.unpark();
         }
@@ -113,15 +112,14 @@ impl<T: Clone + Send + 'static> Queue<T> {
 
     /// Exports what is left, and ends.
     pub(super) fn end(&self, within: Duration) -> OTelSdkResult {
-        // An export that fails now is not tried again: the program waits for its end.
-        self.driver.hurry();
+        self.ledger.close();
         *self.desk.end_by() = Instant::now().checked_add(within);
         let (answer, answered) = mpsc::sync_channel(1);
         self.ask(Ask::End(within, answer));
         let ended = match answered.recv_timeout(within.saturating_add(GRACE)) {
             Ok(ended) => ended,
             Err(RecvTimeoutError::Timeout) => Err(OTelSdkError::Timeout(within)),
-            Err(RecvTimeoutError::Disconnected) => return Err(OTelSdkError::AlreadyShutdown),
+            Err(RecvTimeoutError::Disconnected) => Err(OTelSdkError::AlreadyShutdown),
         };
         self.ledger.end();
         ended

@@ -10,6 +10,7 @@ use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::queue::Queue;
 use super::{Delivery, Means, Sink, SpanWatcher};
+use crate::guest::contain;
 use crate::telemetry::Error;
 
 /// The processor of spans, and its only one unless others are asked for.
@@ -31,20 +32,26 @@ impl Spans {
     pub(crate) fn delivery(&self) -> Delivery {
         self.queue.delivery()
     }
+
+    fn each_watcher(&self, mut show: impl FnMut(&dyn SpanWatcher)) {
+        for watcher in &self.watchers {
+            contain("a watcher of spans", || show(&**watcher));
+        }
+    }
 }
 
 impl SpanProcessor for Spans {
     fn on_start(&self, span: &mut Span, parent: &Context) {
         if span.span_context().is_sampled() {
             self.queue.started();
-            self.watchers.iter().for_each(|watcher| watcher.started(span, parent));
+            self.each_watcher(|watcher| watcher.started(span, parent));
         }
     }
 
     fn on_end(&self, span: SpanData) {
         // "Span Exporter SHOULD NOT receive them unless the Sampled flag was also set."
         if span.span_context.is_sampled() {
-            self.watchers.iter().for_each(|watcher| watcher.ended(&span));
+            self.each_watcher(|watcher| watcher.ended(&span));
             self.queue.push(span);
         }
     }

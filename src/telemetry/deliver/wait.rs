@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Instant;
@@ -11,7 +12,8 @@ use std::time::Instant;
 /// Polls the future on this thread until it is ready or it is too late. The deadline is asked for each time
 /// that somebody unparks the thread, so it may come nearer meanwhile.
 pub(crate) fn until<T>(deadline: impl Fn() -> Instant, future: impl Future<Output = T>) -> Option<T> {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let unpark = Arc::new(Unpark { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(unpark.clone());
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
@@ -22,7 +24,10 @@ pub(crate) fn until<T>(deadline: impl Fn() -> Instant, future: impl Future<Outpu
         if left.is_zero() {
             return None;
         }
-        std::thread::park_timeout(left);
+        if !unpark.woken.swap(false, Ordering::AcqRel) {
+            std::thread::park_timeout(left);
+            unpark.woken.store(false, Ordering::Release);
+        }
     }
 }
 
@@ -48,11 +53,16 @@ pub(crate) async fn each<T>(
     .await;
 }
 
-struct Unpark(Thread);
+/// An unpark may be taken by somebody else: an exporter that blocks parks on this thread too.
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
@@ -68,6 +78,28 @@ mod tests {
         assert_eq!(until(soon, async { 7 }), Some(7));
         let over = Instant::now();
         assert_eq!(until(|| over, std::future::pending::<()>()), None);
+    }
+
+    #[test]
+    fn a_wake_up_is_not_lost_to_one_that_parks_on_this_thread() {
+        let (ready, waker) = (AtomicBool::new(false), std::sync::Mutex::new(None));
+        let first = std::future::poll_fn(|cx| {
+            *waker.lock().unwrap() = Some(cx.waker().clone());
+            if ready.load(Ordering::Acquire) { Poll::Ready(1) } else { Poll::Pending }
+        });
+        let second = async {
+            ready.store(true, Ordering::Release);
+            waker.lock().unwrap().take().unwrap().wake();
+            // As `block_on` does: it takes what was meant for the first one.
+            std::thread::park();
+            2
+        };
+        let end = Instant::now() + Duration::from_secs(5);
+        let mut outputs = Vec::new();
+        let done = |_, output| outputs.push(output);
+        assert!(until(|| end, each(vec![Box::pin(first), Box::pin(second)], done)).is_some());
+        assert_eq!(outputs, [Some(2), Some(1)]);
+        assert!(Instant::now() < end, "it was asked when it was too late");
     }
 
     #[test]

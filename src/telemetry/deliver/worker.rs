@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use tokio::runtime::Handle;
 
 use super::ledger::Ledger;
 use super::queue::{Ask, Desk};
-use super::{Batches, Outage, Outcome, Sink, wait};
+use super::{Batches, Outage, Outcome, PANICKED, Sink, wait};
+use crate::guest::contain;
+use crate::telemetry::driver::Driver;
 use crate::telemetry::report::Reports;
+
+/// What no clock can say is as good as this.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
 
 /// What the thread owns.
 pub(super) struct Worker<T> {
@@ -46,11 +50,11 @@ impl<T: Clone + Send> Worker<T> {
         Self { receiver, sinks, batches, ledger, desk, crowded, last_dropped: None, no_room }
     }
 
-    pub(super) fn run(mut self, runtime: &Handle) {
+    pub(super) fn run(mut self, driver: &Driver) {
         // "SDKs MUST NOT export telemetry about their own exporting": what runs here makes no spans.
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         // For exporters that ask for a runtime. The thread is not one of it, so that they may block too.
-        let _runtime = runtime.enter();
+        let _runtime = driver.enter();
         let mut due = self.due();
         loop {
             let asked = self.heard(self.desk.take());
@@ -60,22 +64,29 @@ impl<T: Clone + Send> Worker<T> {
                 continue;
             }
             if self.answer(asked) {
-                return;
+                break;
             }
             due = self.due();
+        }
+        self.desk.close();
+        // Here, while their end makes no telemetry either and has a runtime.
+        for sink in self.sinks.drain(..) {
+            contain("an exporter that was dropped", || drop(sink));
         }
     }
 
     fn due(&self) -> Instant {
         // Not zero, which would spin.
-        Instant::now() + self.batches.delay.max(Duration::from_millis(1))
+        Instant::now() + self.batches.delay.clamp(Duration::from_millis(1), FOR_EVER)
     }
 
     /// What needs an answer.
     fn heard(&mut self, mut asked: Vec<Ask>) -> Vec<Ask> {
         asked.retain(|ask| {
             let Ask::Resource(resource) = ask else { return true };
-            self.sinks.iter_mut().for_each(|sink| sink.resource(resource));
+            for sink in &mut self.sinks {
+                contain("an exporter that was told the resource", || sink.resource(resource));
+            }
             false
         });
         asked
@@ -83,7 +94,7 @@ impl<T: Clone + Send> Worker<T> {
 
     /// Exports everything, and answers who asked for it. Whether it was the last time.
     fn answer(&mut self, asked: Vec<Ask>) -> bool {
-        let exported = self.export_all();
+        let mut exported = self.export_all();
         let mut last = false;
         for ask in asked {
             match ask {
@@ -91,6 +102,7 @@ impl<T: Clone + Send> Worker<T> {
                 Ask::Flush(answer) => _ = answer.try_send(copy(&exported)),
                 Ask::End(within, answer) => {
                     last = true;
+                    exported = exported.and(self.export_last());
                     _ = answer.try_send(copy(&exported).and(self.shutdown(within)));
                 }
             }
@@ -99,7 +111,7 @@ impl<T: Clone + Send> Worker<T> {
     }
 
     fn export_all(&mut self) -> OTelSdkResult {
-        let mut left = self.ledger.waiting.load(Ordering::Acquire);
+        let mut left = self.ledger.queued();
         let mut exported = Ok(());
         while left > 0 && !self.is_late() {
             let size = left.min(self.batches.size);
@@ -112,25 +124,38 @@ impl<T: Clone + Send> Worker<T> {
             exported = exported.and(self.export(batch));
         }
         self.note_dropped();
+        if left > 0 && self.is_late() { exported.and(Err(no_time())) } else { exported }
+    }
+
+    /// Nothing is recorded any more, but something may still be on its way into the queue.
+    fn export_last(&mut self) -> OTelSdkResult {
+        let mut exported = Ok(());
+        while self.ledger.queued() > 0 {
+            if self.is_late() {
+                return exported.and(Err(no_time()));
+            }
+            exported = exported.and(self.export_all());
+            std::thread::yield_now();
+        }
         exported
     }
 
     /// Shows a batch to all exporters, side by side, and keeps the books.
     fn export(&self, batch: Vec<T>) -> OTelSdkResult {
         let count = batch.len();
-        let until = Instant::now() + self.batches.timeout;
+        let until = Instant::now() + self.batches.timeout.min(FOR_EVER);
         let deadline = || self.desk.end_by().map_or(until, |end| end.min(until));
         let mut outcomes: Vec<_> = self.sinks.iter().map(|_| self.no_answer()).collect();
         let exporting = self.sinks.iter().zip(copies(batch, self.sinks.len()));
         let exporting = exporting.map(|(sink, batch)| sink.export(batch)).collect();
         let done = |index: usize, outcome: Option<Outcome>| {
-            outcomes[index] = outcome.unwrap_or_else(|| Err("the exporter panicked".to_owned()));
+            outcomes[index] = outcome.unwrap_or_else(|| Err(PANICKED.to_owned()));
         };
         wait::until(deadline, wait::each(exporting, done));
         let mut exported = Ok(());
         for (account, outcome) in self.ledger.accounts.iter().zip(outcomes) {
             match outcome {
-                Ok(accepted) => account.accepts(count as u64, &accepted),
+                Ok(accepted) => self.ledger.accepts(account, count as u64, &accepted),
                 Err(why) => {
                     account.outage.goes_on(count as u64, &why);
                     exported = Err(OTelSdkError::InternalFailure(why));
@@ -138,7 +163,7 @@ impl<T: Clone + Send> Worker<T> {
             }
         }
         // Last, so that what is exported is never missing from both.
-        self.ledger.waiting.fetch_sub(count, Ordering::AcqRel);
+        self.ledger.left(count);
         exported
     }
 
@@ -168,7 +193,11 @@ impl<T: Clone + Send> Worker<T> {
     }
 
     fn shutdown(&self, within: Duration) -> OTelSdkResult {
-        self.sinks.iter().map(|sink| sink.shutdown(within)).fold(Ok(()), OTelSdkResult::and)
+        let ended = self.sinks.iter().map(|sink| {
+            contain("an exporter that was shut down", || sink.shutdown(within))
+                .unwrap_or_else(|| Err(OTelSdkError::InternalFailure(PANICKED.to_owned())))
+        });
+        ended.fold(Ok(()), OTelSdkResult::and)
     }
 }
 
@@ -184,6 +213,10 @@ fn copies<T: Clone>(batch: Vec<T>, count: usize) -> Vec<Vec<T>> {
     let mut copies: Vec<_> = (1..count).map(|_| batch.clone()).collect();
     copies.push(batch);
     copies
+}
+
+fn no_time() -> OTelSdkError {
+    OTelSdkError::InternalFailure("there was no time for all that was left".to_owned())
 }
 
 /// The SDK's error cannot be copied.

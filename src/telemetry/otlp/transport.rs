@@ -41,6 +41,9 @@ pub(crate) struct Transport {
     outcome: Mutex<Option<Outcome>>,
 }
 
+/// When the program ends, once that is known.
+type End = watch::Receiver<Option<Instant>>;
+
 /// What a message needs on its way.
 struct Road {
     client: Client,
@@ -62,9 +65,9 @@ impl Transport {
     }
 
     async fn send(&self, message: Message) -> Outcome {
-        let (road, hurries) = (self.road.clone(), self.driver.hurries());
+        let (road, end) = (self.road.clone(), self.driver.end());
         // On the thread that has the connections, so that this future can be polled anywhere.
-        let mut task = Task(self.driver.handle().spawn(async move { road.deliver(message, hurries).await }));
+        let mut task = Task(self.driver.handle().spawn(async move { road.deliver(message, end).await }));
         (&mut task.0).await.unwrap_or_else(|error| Err(format!("the export has ended early: {error}")))
     }
 }
@@ -90,12 +93,13 @@ impl fmt::Debug for Transport {
 
 impl Road {
     /// Sends the message until it is taken or refused, or there is no more time: "the maximum time the OTLP
-    /// exporter will wait for each batch export".
-    async fn deliver(&self, message: Message, mut hurries: watch::Receiver<bool>) -> Outcome {
+    /// exporter will wait for each batch export". A program that ends does not wait for long: there is one
+    /// more attempt then, since a connection may only have grown stale, and none that would come too late.
+    async fn deliver(&self, message: Message, mut end: End) -> Outcome {
         let deadline = Instant::now() + self.timeout;
-        self.rest(deadline, &mut hurries).await?;
+        self.rest(deadline, &mut end).await?;
         let mut trouble = format!("no answer within {:?}", self.timeout);
-        let mut pause = PAUSE;
+        let (mut pause, mut last) = (PAUSE, false);
         loop {
             // Not all of the time: a connection may hang, and the next one not.
             let enough = deadline.min(Instant::now() + self.timeout.mul_f64(LONGEST_ATTEMPT));
@@ -111,18 +115,19 @@ impl Road {
             if after.is_some() {
                 *self.resting() = Some((until, why.clone()));
             }
-            if until >= deadline || ends_before(until, &mut hurries).await {
+            if last || until >= deadline || ends_before(until, &mut end).await {
                 return Err(why);
             }
+            last = end.borrow().is_some();
             trouble = why;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// "The client SHOULD honor the waiting interval", with the next messages too.
-    async fn rest(&self, deadline: Instant, hurries: &mut watch::Receiver<bool>) -> Result<(), String> {
+    async fn rest(&self, deadline: Instant, end: &mut End) -> Result<(), String> {
         let Some((until, why)) = self.resting().clone() else { return Ok(()) };
-        if ends_before(until.min(deadline), hurries).await || until >= deadline {
+        if ends_before(until.min(deadline), end).await || until >= deadline {
             return Err(why);
         }
         Ok(())
@@ -133,9 +138,10 @@ impl Road {
     }
 }
 
-/// Waits, unless the program ends: then nothing is tried again.
-async fn ends_before(until: Instant, hurries: &mut watch::Receiver<bool>) -> bool {
-    tokio::time::timeout_at(until, hurries.wait_for(|hurry| *hurry)).await.is_ok()
+/// Waits, unless the program ends before that.
+async fn ends_before(until: Instant, end: &mut End) -> bool {
+    let before = |end: &Option<Instant>| end.is_some_and(|end| end <= until);
+    tokio::time::timeout_at(until, end.wait_for(before)).await.is_ok()
 }
 
 /// So that many programs do not come back at once.
