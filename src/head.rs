@@ -1,5 +1,5 @@
 //! The head of a request, where it stands: to take each request apart and to put it together again would
-//! move it twice more, which takes 260 instructions.
+//! move it twice more.
 
 use std::mem::swap;
 

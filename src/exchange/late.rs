@@ -33,8 +33,7 @@ impl Late {
     }
 }
 
-/// What has been said until now. Of most calls nothing ever is, and then nothing need be moved or freed,
-/// which saves some 150 instructions.
+/// What has been said until now. Of most calls nothing ever is, and then nothing need be moved or freed.
 #[derive(Debug, Default)]
 pub(super) enum Said {
     #[default]

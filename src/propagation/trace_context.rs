@@ -186,7 +186,7 @@ fn hex1(digit: u8) -> Option<u8> {
 }
 
 /// Lower-case hex of a whole number of words, eight digits at once, each in a byte of a word. Digit by digit,
-/// a `traceparent` takes 350 instructions more.
+/// a `traceparent` takes 270 instructions more, as was counted when only two words were read together.
 fn hex<const WORDS: usize>(text: &[[u8; 8]; WORDS]) -> Option<[u32; WORDS]> {
     let digits = text.map(Digits::read);
     let invalid = digits.iter().fold(0, |all, digits| all | digits.invalid);
