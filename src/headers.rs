@@ -19,7 +19,7 @@ pub(crate) struct Found<'h> {
 
 impl<'h> Found<'h> {
     /// With more headers than these, the pass would cost more than looking up.
-    const FEW: usize = 24;
+    const FEW: usize = 16;
 
     pub(crate) fn of(headers: &'h HeaderMap) -> Self {
         if headers.len() > Self::FEW { Self::look_up(headers) } else { Self::pass(headers) }

@@ -42,13 +42,9 @@ impl Labels {
     pub(super) fn write(&self, list: &mut Vec<KeyValue>) {
         list.push(KeyValue::new(HTTP_REQUEST_METHOD, self.method.value()));
         list.extend(self.scheme.map(|scheme| KeyValue::new(URL_SCHEME, scheme.as_str())));
-        list.extend(
-            self.address.as_ref().map(|address| KeyValue::new(SERVER_ADDRESS, address.shared().clone())),
-        );
+        list.extend(self.address.as_ref().map(|address| KeyValue::new(SERVER_ADDRESS, address.value())));
         list.extend(self.port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
-        list.extend(
-            self.template.as_ref().map(|template| KeyValue::new(URL_TEMPLATE, template.shared().clone())),
-        );
+        list.extend(self.template.as_ref().map(|template| KeyValue::new(URL_TEMPLATE, template.value())));
     }
 
     /// Of what mostly differs. Methods mostly differ in length and first letter.
@@ -101,7 +97,7 @@ impl EndLabels<'_> {
             to(KeyValue::new(ERROR_TYPE, error.clone()));
         }
         if let Some(route) = self.route {
-            to(KeyValue::new(HTTP_ROUTE, route.shared().clone()));
+            to(KeyValue::new(HTTP_ROUTE, route.value()));
         }
         if let Some(version) = self.version.and_then(protocol_version) {
             to(KeyValue::new(NETWORK_PROTOCOL_VERSION, version));

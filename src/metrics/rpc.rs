@@ -11,6 +11,7 @@ use super::{DURATION_BOUNDARIES, Labels};
 use crate::config::Side;
 use crate::semconv::attributes::put;
 use crate::semconv::grpc::{Code, RpcMethod, SYSTEM};
+use crate::semconv::intern::Text;
 use crate::semconv::{
     ERROR_TYPE, OTHER, RPC_METHOD, RPC_STATUS_CODE, RPC_SYSTEM_NAME, SERVER_ADDRESS, SERVER_PORT,
 };
@@ -61,7 +62,7 @@ impl Rpc {
             KeyValue::new(RPC_STATUS_CODE, end.code.name()),
         ];
         list.extend(end.error.map(|error| KeyValue::new(ERROR_TYPE, error)));
-        let address = labels.address.as_ref().map(|address| address.shared().clone());
+        let address = labels.address.as_ref().map(Text::value);
         list.extend(address.map(|address| KeyValue::new(SERVER_ADDRESS, address)));
         list.extend(labels.port.map(|port| KeyValue::new(SERVER_PORT, i64::from(port))));
         for attribute in end.further {

@@ -1,19 +1,21 @@
-//! Texts that many requests share: routes, hosts, paths, user agents, and the names of spans.
+//! Texts that many requests share: hosts, paths, user agents, and in `names` the names of spans with their routes.
 //!
 //! Without the tables each text would be an allocation of each request (and some 250 instructions). Each thread has tables of its own,
 //! so that no request waits for another. A table has a fixed number of places and never grows, whatever
-//! is sent. A text that finds its place taken takes it over, so
-//! that what is common finds its way back in; a name leaves it, since it can never be freed.
+//! is sent. A text that finds its place taken takes it over, so that what is common finds its way back in.
+
+mod names;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::thread::LocalKey;
 
 use opentelemetry::Value;
+
+pub(crate) use names::{for_ever, name};
 
 use crate::address::HostPort;
 
@@ -21,8 +23,6 @@ use crate::address::HostPort;
 const PLACES: usize = 256;
 /// Longer ones are not kept, so that the texts of a table are at most 64 KiB.
 const MAX_LENGTH: usize = 256;
-/// How many names the process keeps for ever. A program with more allocates for the others.
-const MAX_NAMES: usize = 4_096;
 
 /// A shared text with its hash, by which a series of a metric is found without hashing its labels anew.
 #[derive(Clone)]
@@ -37,8 +37,9 @@ impl Text {
         Self { hash: hash(text.as_bytes()), text }
     }
 
-    pub(crate) fn shared(&self) -> &Arc<str> {
-        &self.text
+    /// As the value of an attribute.
+    pub(crate) fn value(&self) -> Value {
+        Value::from(self.text.clone())
     }
 
     #[cfg(feature = "bound-instruments")]
@@ -89,38 +90,6 @@ thread_local! {
     /// Apart, since there may be so many that nothing else would find its place.
     static PATHS: Table<Text> = RefCell::new(vec![None; PLACES]);
     static HOSTS: Table<(Box<[u8]>, HostPort)> = RefCell::new(vec![None; PLACES]);
-    static NAMES: Table<Name> = RefCell::new(vec![None; PLACES]);
-}
-
-/// The names that all threads share, which are never freed.
-static KEPT: RwLock<BTreeSet<&'static str>> = RwLock::new(BTreeSet::new());
-
-/// The same name for ever, as long as there are not too many.
-fn keep(name: &str) -> Option<&'static str> {
-    let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
-    if kept.contains(name) || kept.len() >= MAX_NAMES {
-        return kept.get(name).copied();
-    }
-    drop(kept);
-    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
-    // Another thread may have been faster.
-    if kept.contains(name) || kept.len() >= MAX_NAMES {
-        return kept.get(name).copied();
-    }
-    Some(leak(&mut kept, name))
-}
-
-/// The same text for ever. Only for what the program itself names, such as its methods.
-pub(crate) fn for_ever(text: &str) -> &'static str {
-    let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
-    let known = kept.get(text).copied();
-    known.unwrap_or_else(|| leak(&mut kept, text))
-}
-
-fn leak(kept: &mut BTreeSet<&'static str>, text: &str) -> &'static str {
-    let text: &'static str = Box::leak(text.into());
-    kept.insert(text);
-    text
 }
 
 /// Runs with the place of a thread's table in which the text belongs. Nothing if the text is too long,
@@ -178,36 +147,6 @@ pub(crate) fn keep_host(text: &[u8], host: HostPort) {
     in_place(&HOSTS, text.len(), hash(text), |place| *place = Some((text.into(), host)));
 }
 
-/// A name of spans, and the target that is its second part.
-#[derive(Clone)]
-struct Name {
-    name: &'static str,
-    target: Text,
-}
-
-/// `{method} {target}`, and the target. A name must be static or owned, so those that are kept are never
-/// freed.
-pub(crate) fn name(method: &str, target: &str) -> (Cow<'static, str>, Text) {
-    let owned = || [method, " ", target].concat();
-    let is = |known: &Name| {
-        known.target.len() + method.len() + 1 == known.name.len()
-            && *known.target == *target
-            && known.name.starts_with(method)
-    };
-    let hash = hash(target.as_bytes());
-    // Methods mostly differ in length.
-    let place = mix(hash, method.len() as u64);
-    let known = in_place(&NAMES, method.len() + target.len(), place, |place| {
-        if place.is_none() {
-            let target = || Text { text: Arc::from(target), hash };
-            *place = keep(&owned()).map(|name| Name { name, target: target() });
-        }
-        let known = place.as_ref().filter(|known| is(known))?;
-        Some((Cow::Borrowed(known.name), known.target.clone()))
-    });
-    known.flatten().unwrap_or_else(|| (Cow::Owned(owned()), text(target)))
-}
-
 /// Where a hash begins.
 pub(crate) const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
 
@@ -233,25 +172,21 @@ fn place(hash: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
-    #[test]
-    fn a_text_is_shared() {
-        assert!(Arc::ptr_eq(text("/users/{id}").shared(), text("/users/{id}").shared()));
-        let long = "x".repeat(MAX_LENGTH + 1);
-        assert_eq!(*text(&long), *long);
-        assert!(!Arc::ptr_eq(text(&long).shared(), text(&long).shared()));
-        assert_eq!(text(&long), text(&long));
+    fn same(one: &Text, other: &Text) -> bool {
+        std::ptr::eq(&**one, &**other)
     }
 
     #[test]
-    fn a_name_is_kept() {
-        let (kept, target) = name("GET", "/users/{id}");
-        assert!(matches!(kept, Cow::Borrowed("GET /users/{id}")));
-        assert!(Arc::ptr_eq(target.shared(), name("GET", "/users/{id}").1.shared()));
-        for (method, target) in [("GE", "T /users/{id}"), ("GET", &*"x".repeat(MAX_LENGTH)), ("", "")] {
-            assert_eq!(name(method, target), (Cow::Owned(format!("{method} {target}")), Text::new(target)));
-        }
+    fn a_text_is_shared() {
+        assert!(same(&text("/users/{id}"), &text("/users/{id}")));
+        let long = "x".repeat(MAX_LENGTH + 1);
+        assert_eq!(*text(&long), *long);
+        assert!(!same(&text(&long), &text(&long)));
+        assert_eq!(text(&long), text(&long));
     }
 
     #[test]
@@ -266,26 +201,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_the_same_one_in_all_threads() {
-        let here = name("GET", "/of/all/threads").0;
-        let there = std::thread::spawn(|| name("GET", "/of/all/threads").0).join().unwrap();
-        let (Cow::Borrowed(here), Cow::Borrowed(there)) = (here, there) else { panic!("they are kept") };
-        assert!(std::ptr::eq(here, there));
-    }
-
-    #[test]
     fn many_texts_find_their_way_and_a_table_never_grows() {
         for number in 0..4 * PLACES {
             let number = number.to_string();
             assert_eq!(*text(&number), *number);
-            assert_eq!(name("GET", &number).0, format!("GET {number}"));
             keep_host(number.as_bytes(), HostPort { host: Text::new(&*number), port: None });
             let host = known_host(number.as_bytes());
             assert_eq!(host.map(|host| host.host), Some(Text::new(number)));
         }
         assert_eq!(TEXTS.with_borrow(Vec::len), PLACES);
         assert_eq!(HOSTS.with_borrow(Vec::len), PLACES);
-        assert_eq!(NAMES.with_borrow(Vec::len), PLACES);
         assert!(TEXTS.with_borrow(|texts| texts.iter().flatten().count() > PLACES / 2), "they spread");
     }
 }
