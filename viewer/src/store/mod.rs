@@ -93,10 +93,13 @@ pub(crate) struct Store {
     pub(crate) dropped: Counts,
     /// Grows with each change.
     pub(crate) revision: u64,
+    /// When it began to take in.
+    began: u64,
 }
 
 impl Store {
-    pub(crate) fn new(limits: Limits) -> Self {
+    /// One that takes in from now on (nanoseconds since 1970).
+    pub(crate) fn new(limits: Limits, now: u64) -> Self {
         let traces = traces::Most {
             spans_per_trace: limits.spans_per_trace,
             trace_bytes: limits.kept() / 2,
@@ -114,6 +117,7 @@ impl Store {
             evicted: Counts::default(),
             dropped: Counts::default(),
             revision: 0,
+            began: now,
         }
     }
 
@@ -191,11 +195,16 @@ impl Store {
         Counts { spans: self.evicted.spans + self.traces.evicted(), ..self.evicted }
     }
 
+    /// No trace is missing that began after this: it has taken in since then, and what had to go is older.
+    pub(crate) fn complete_since(&self) -> u64 {
+        self.began.max(self.traces.gone())
+    }
+
     /// Forgets everything but what it has counted.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self, now: u64) {
         let (received, evicted, dropped) = (self.received, self.evicted(), self.dropped);
         let revision = self.revision + 1;
-        *self = Self { received, evicted, dropped, revision, ..Self::new(self.limits) };
+        *self = Self { received, evicted, dropped, revision, ..Self::new(self.limits, now) };
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
 
+use super::Store;
 use crate::model::{Kind, Resource, cut};
 
 /// A longer name is cut while its span runs.
@@ -52,6 +53,14 @@ impl Running {
 
     pub(crate) fn end(&mut self, trace: TraceId, span: SpanId) {
         self.spans.remove(&(trace, span));
+    }
+
+    /// Those that the store has are not shown as running too.
+    pub(crate) fn forget_ended(&mut self, store: &Store) {
+        let has = |trace: TraceId, span: &RunningSpan| {
+            store.traces.get(trace).is_some_and(|trace| trace.has((span.id, span.kind)))
+        };
+        self.spans.retain(|(trace, _), span| !has(*trace, span));
     }
 
     pub(crate) fn clear(&mut self) {
