@@ -53,12 +53,12 @@ impl Broadcast {
         // Just after each second, so that what ended in it has come.
         let next = Duration::from_nanos(SECOND - now() % SECOND) + Duration::from_millis(50);
         let mut seconds = interval_at(Instant::now() + next, Duration::from_secs(1));
-        let mut told = shared.write(|store| query::failures(store, 0).1);
+        let mut told = shared.write(|store| store.live.failed());
         loop {
             seconds.tick().await;
             told = match self.0.receiver_count() {
                 // Whoever comes is told the past anyway.
-                0 => shared.write(|store| query::failures(store, told).1),
+                0 => shared.write(|store| store.live.failed()),
                 _ => self.tell(&shared, told),
             };
         }
@@ -71,7 +71,7 @@ impl Broadcast {
             let seconds = store.live.take_new(now / SECOND);
             let ticks: Vec<query::Tick> =
                 seconds.iter().map(|second| query::tick(store, running, second, now)).collect();
-            (ticks, query::failures(store, told))
+            (ticks, (query::failures(store, told), store.live.failed()))
         });
         // Nobody may be there any more.
         let say = |said: Said| self.0.send(said).is_ok();

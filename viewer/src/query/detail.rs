@@ -115,8 +115,11 @@ pub(crate) fn detail(
     }
     let mut gathered = Gathered::default();
     spans.iter().for_each(|(_, span)| gathered.add(span, period));
+    let mut operation = gathered.finish((service, name, kind), runs.len(), period);
+    // It is the only one of this answer.
+    operation.share = if operation.total == 0 { 0.0 } else { 1.0 };
     Some(Detail {
-        operation: gathered.finish((service, name, kind), runs.len(), period),
+        operation,
         histogram: histogram(&spans),
         buckets: buckets(&spans, store, (service, name, kind)),
         slowest: slowest(&spans, &samples),

@@ -49,7 +49,7 @@ pub(crate) struct Operation {
     mean: u64,
     min: u64,
     max: u64,
-    total: u64,
+    pub(crate) total: u64,
     pub(crate) share: f64,
     spark: Vec<u32>,
     spark_errors: Vec<u32>,

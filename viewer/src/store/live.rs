@@ -19,7 +19,7 @@ pub(crate) struct Live {
     seconds: VecDeque<Second>,
     /// Oldest first.
     failures: VecDeque<Failure>,
-    /// How many failures there have been.
+    /// How many failures there have been, those that were cleared too.
     failed: u64,
     /// How many of the seconds have durations.
     timed: usize,
@@ -84,8 +84,9 @@ impl Second {
 }
 
 impl Live {
-    pub(super) fn new() -> Self {
-        Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed: 0, timed: 0 }
+    /// One that numbers the next failures after so many.
+    pub(super) fn new(failed: u64) -> Self {
+        Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed, timed: 0 }
     }
 
     /// Lets the seconds go on until now (nanoseconds since 1970).
@@ -151,6 +152,11 @@ impl Live {
             second.clone()
         };
         self.seconds.iter_mut().filter(is_due).map(seen).collect()
+    }
+
+    /// The number of the last failure.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed
     }
 
     /// Oldest first.

@@ -112,7 +112,7 @@ impl Store {
             traces: Traces::new(traces),
             logs: Logs::new(limits.logs, limits.bytes / 8),
             metrics: Metrics::new(limits.points, limits.bytes / 8),
-            live: Live::new(),
+            live: Live::new(0),
             received: Counts::default(),
             evicted: Counts::default(),
             dropped: Counts::default(),
@@ -203,8 +203,9 @@ impl Store {
     /// Forgets everything but what it has counted.
     pub(crate) fn clear(&mut self, now: u64) {
         let (received, evicted, dropped) = (self.received, self.evicted(), self.dropped);
-        let revision = self.revision + 1;
-        *self = Self { received, evicted, dropped, revision, ..Self::new(self.limits, now) };
+        // Whoever was told of failures by their number is told of the next.
+        let (revision, live) = (self.revision + 1, Live::new(self.live.failed()));
+        *self = Self { received, evicted, dropped, revision, live, ..Self::new(self.limits, now) };
     }
 }
 

@@ -215,11 +215,15 @@ fn what_was_cleared_is_gone_and_counted() {
     let mut store = new(limits(1_000));
     let empty = store.bytes();
     (1..500).for_each(|trace| assert!(quick(trace).insert(&mut store)));
+    assert!(Made { is_error: true, ..quick(500) }.insert(&mut store));
     let (received, revision) = (store.received.spans, store.revision);
     store.clear(SECOND);
     assert_eq!((store.traces.len(), store.received.spans), (0, received));
     assert!(store.revision > revision);
     assert_eq!(store.bytes(), empty);
+    // Who has been told of the first failure has not been told of this one.
+    assert!(Made { is_error: true, ..quick(1) }.insert(&mut store));
+    assert_eq!(store.live.failures().map(|failure| failure.number).collect::<Vec<_>>(), [2]);
 }
 
 #[test]
@@ -279,7 +283,7 @@ fn many_series_are_seldom_looked_through() {
 /// The seconds go on, whatever the clock does, and late spans find theirs.
 #[test]
 fn the_seconds_go_on() {
-    let mut live = Live::new();
+    let mut live = Live::new(0);
     let times = |live: &Live| -> Vec<u64> { live.seconds().map(|second| second.time).collect() };
     for now in [1_000, 1_001, 1_100, 5_000, 4_990, 100] {
         live.advance(now * SECOND);
