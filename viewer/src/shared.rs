@@ -71,7 +71,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            store: Mutex::new(Inner { store: Store::new(limits, now()), spare: Vec::new() }),
+            store: Mutex::new(Inner { store: Store::new(limits).since(now()), spare: Vec::new() }),
             queue: Mutex::default(),
             running: Mutex::new(limits.new_running()),
             is_paused: AtomicBool::new(false),
@@ -353,5 +353,44 @@ mod tests {
         }
         is_over.store(true, Ordering::Relaxed);
         program.join().unwrap();
+    }
+
+    fn received(shared: &Shared) -> u64 {
+        lock(&shared.store).store.received.spans
+    }
+
+    #[test]
+    fn what_waits_is_bounded_though_nobody_asks() {
+        let shared = Arc::new(Shared::new(Limits { bytes: Limits::LEAST, ..Limits::DEFAULT }));
+        let tracer = tracer(&shared);
+        for _ in 0..2_000 {
+            drop(tracer.start("a request"));
+            assert!(lock(&shared.queue).bytes <= shared.most_waiting);
+        }
+        assert!(received(&shared) > 1_000, "{}", received(&shared));
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_taken_in_though_nobody_asks() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let worker = shared.clone();
+        tokio::spawn(async move { worker.work().await });
+        for count in 1..=3 {
+            drop(tracer(&shared).start("a request"));
+            let deadline = Instant::now() + SOON;
+            while received(&shared) < count {
+                assert!(Instant::now() < deadline, "the span still waits");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[test]
+    fn what_runs_is_cleared_too() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let (_one, other) = (tracer(&shared).start("a request"), tracer(&shared).start("another"));
+        drop(other);
+        shared.clear();
+        assert_eq!(seen(&shared), (vec![], vec![]));
     }
 }

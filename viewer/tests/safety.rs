@@ -200,6 +200,16 @@ fn bodies_have_an_end() {
 }
 
 #[test]
+fn a_body_that_is_not_packed_has_an_end_too() {
+    let page = page();
+    for (more, status) in [(0, 200), (1, 413)] {
+        let mut body = b"{\"resourceSpans\":[]}".to_vec();
+        body.resize((16 << 20) + more, b' ');
+        assert_eq!(page.post("/v1/traces", body).status(), status, "{more} bytes more");
+    }
+}
+
+#[test]
 fn a_span_that_is_too_large_is_refused_and_the_others_are_not() {
     let page = page();
     let span = |id: u64, size: usize| {

@@ -71,7 +71,7 @@ impl Broadcast {
             let seconds = store.live.take_new(now / SECOND);
             let ticks: Vec<query::Tick> =
                 seconds.iter().map(|second| query::tick(store, running, second, now)).collect();
-            (ticks, (query::failures(store, told), store.live.failed()))
+            (ticks, query::failures(store, told))
         });
         // Nobody may be there any more.
         let say = |said: Said| self.0.send(said).is_ok();

@@ -113,4 +113,21 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|place| children.of(place)), [&[1][..], &[], &[3], &[0]]);
         assert_eq!([0, 1, 2, 3].map(|place| self_time(&spans, &children, place)), [20, 40, 20, 20]);
     }
+
+    #[test]
+    fn the_own_time_is_when_no_child_was_at_work() {
+        let of = |id, parent, start, end| Span { end, ..span(id, parent, start) };
+        // Two that overlap, one within another, one that outlives its parent, and one that began before it.
+        let spans = [
+            of(1, 9, 100, 200),
+            of(2, 1, 110, 130),
+            of(3, 1, 120, 150),
+            of(4, 1, 125, 140),
+            of(5, 1, 190, 300),
+            of(6, 1, 50, 105),
+        ];
+        let children = Children::new(&spans);
+        assert_eq!(self_time(&spans, &children, 0), 100 - 40 - 10 - 5);
+        assert_eq!(self_time(&spans, &children, 4), 110);
+    }
 }

@@ -32,7 +32,7 @@ fn insert(store: &mut Store, trace: u64, span: Span) {
 }
 
 fn store(limits: Limits, began: u64, requests: impl Iterator<Item = u64>) -> Store {
-    let mut store = Store::new(limits, began * SECOND);
+    let mut store = Store::new(limits).since(began * SECOND);
     requests.for_each(|second| insert(&mut store, second, request(second)));
     store
 }
@@ -108,7 +108,7 @@ fn of_an_old_tracer(is_backwards: bool) -> (Store, TraceId) {
     if is_backwards {
         spans.reverse();
     }
-    let mut store = Store::new(Limits::DEFAULT, 0);
+    let mut store = Store::new(Limits::DEFAULT);
     spans.into_iter().for_each(|span| insert(&mut store, 1, span));
     (store, TraceId::from(1))
 }
@@ -179,7 +179,7 @@ fn a_sample_is_of_its_operation_where_ids_are_shared() {
 /// A name may be that of a call and of what serves it, as "GET" is.
 #[test]
 fn a_detail_is_of_one_kind() {
-    let mut store = Store::new(Limits::DEFAULT, 0);
+    let mut store = Store::new(Limits::DEFAULT);
     let of = |kind, trace: u64, end| {
         let code = Attribute {
             key: "http.response.status_code".into(),

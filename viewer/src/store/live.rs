@@ -84,9 +84,13 @@ impl Second {
 }
 
 impl Live {
-    /// One that numbers the next failures after so many.
-    pub(super) fn new(failed: u64) -> Self {
-        Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed, timed: 0 }
+    pub(super) fn new() -> Self {
+        Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed: 0, timed: 0 }
+    }
+
+    /// Nothing of the past, but the next failure's number.
+    pub(super) fn cleared(&self) -> Self {
+        Self { failed: self.failed, ..Self::new() }
     }
 
     /// Lets the seconds go on until now (nanoseconds since 1970).

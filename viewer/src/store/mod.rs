@@ -93,13 +93,12 @@ pub(crate) struct Store {
     pub(crate) dropped: Counts,
     /// Grows with each change.
     pub(crate) revision: u64,
-    /// When it began to take in.
+    /// When it began to take in. If that was not said, it always has.
     began: u64,
 }
 
 impl Store {
-    /// One that takes in from now on (nanoseconds since 1970).
-    pub(crate) fn new(limits: Limits, now: u64) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         let traces = traces::Most {
             spans_per_trace: limits.spans_per_trace,
             trace_bytes: limits.kept() / 2,
@@ -112,13 +111,18 @@ impl Store {
             traces: Traces::new(traces),
             logs: Logs::new(limits.logs, limits.bytes / 8),
             metrics: Metrics::new(limits.points, limits.bytes / 8),
-            live: Live::new(0),
+            live: Live::new(),
             received: Counts::default(),
             evicted: Counts::default(),
             dropped: Counts::default(),
             revision: 0,
-            began: now,
+            began: 0,
         }
+    }
+
+    /// One that takes in since then (nanoseconds since 1970).
+    pub(crate) fn since(self, began: u64) -> Self {
+        Self { began, ..self }
     }
 
     /// Takes a span in. False: its trace is full.
@@ -204,8 +208,8 @@ impl Store {
     pub(crate) fn clear(&mut self, now: u64) {
         let (received, evicted, dropped) = (self.received, self.evicted(), self.dropped);
         // Whoever was told of failures by their number is told of the next.
-        let (revision, live) = (self.revision + 1, Live::new(self.live.failed()));
-        *self = Self { received, evicted, dropped, revision, live, ..Self::new(self.limits, now) };
+        let (revision, live) = (self.revision + 1, self.live.cleared());
+        *self = Self { received, evicted, dropped, revision, live, ..Self::new(self.limits).since(now) };
     }
 }
 

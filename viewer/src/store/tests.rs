@@ -72,10 +72,6 @@ fn limits(spans: usize) -> Limits {
     Limits { bytes: Limits::LEAST, spans, spans_per_trace: 20, ..Limits::DEFAULT }
 }
 
-fn new(limits: Limits) -> Store {
-    Store::new(limits, SECOND)
-}
-
 /// The spans that are there, by their traces.
 fn held(store: &Store) -> HashSet<(TraceId, SpanId)> {
     store.traces.iter().flat_map(|trace| trace.spans.iter().map(|span| (trace.id, span.id))).collect()
@@ -86,7 +82,7 @@ proptest! {
 
     #[test]
     fn it_is_never_past_its_bounds(spans in prop::collection::vec(made(), 1..400), most in 1usize..60) {
-        let mut store = new(limits(most));
+        let mut store = Store::new(limits(most));
         for made in spans {
             made.insert(&mut store);
             prop_assert!(store.traces.spans() <= most.max(1));
@@ -104,7 +100,7 @@ proptest! {
         });
         let mut shuffled: Vec<Made> = distinct.values().copied().chain(distinct.values().copied()).collect();
         shuffled.sort_by_key(|made| (made.trace as u64 ^ made.id << 7 ^ made.duration).wrapping_mul(seed | 1));
-        let mut store = new(Limits { spans_per_trace: 1_000, ..limits(10_000) });
+        let mut store = Store::new(Limits { spans_per_trace: 1_000, ..limits(10_000) });
         shuffled.iter().for_each(|made| assert!(made.insert(&mut store)));
         let expected = distinct.keys().map(|(trace, id)| (TraceId::from(*trace), SpanId::from(*id))).collect();
         prop_assert_eq!(held(&store), expected);
@@ -114,7 +110,7 @@ proptest! {
     /// What is gone is accounted for, and what is there was offered.
     #[test]
     fn nothing_is_lost_without_being_counted(spans in prop::collection::vec(made(), 1..400), most in 1usize..60) {
-        let mut store = new(limits(most));
+        let mut store = Store::new(limits(most));
         let mut duplicates = 0;
         for made in &spans {
             let id = (TraceId::from(made.trace), SpanId::from(made.id));
@@ -131,7 +127,7 @@ proptest! {
     /// Of traces without samples the oldest go, and none of the others.
     #[test]
     fn the_oldest_go_first(count in 200u128..400, most in 60usize..100) {
-        let mut store = new(limits(most));
+        let mut store = Store::new(limits(most));
         (1..=count).for_each(|trace| assert!(quick(trace).insert(&mut store)));
         let newest: Vec<u128> = (1..=count).rev().take(store.traces.recent().count()).collect();
         let recent: Vec<TraceId> = store.traces.recent().map(|trace| trace.id).collect();
@@ -142,7 +138,7 @@ proptest! {
     /// The counts that are kept agree with what is there, whatever has come and gone.
     #[test]
     fn what_is_counted_is_there(spans in prop::collection::vec(made(), 1..400), most in 1usize..60) {
-        let mut store = new(limits(most));
+        let mut store = Store::new(limits(most));
         spans.iter().for_each(|made| {
             made.insert(&mut store);
         });
@@ -152,7 +148,7 @@ proptest! {
         prop_assert!(store.traces.iter().all(|trace| store.traces.get(trace.id).is_some_and(|it| it.sequence == trace.sequence)));
         prop_assert!(store.traces.kept().all(|trace| trace.pins > 0), "a trace is kept without a sample");
         // Each sample is of a trace that is there.
-        for key in spans.iter().map(|made| Key::of(&made.span(&mut new(limits(1))))) {
+        for key in spans.iter().map(|made| Key::of(&made.span(&mut Store::new(limits(1))))) {
             let samples = store.traces.operations.get(&key);
             let all = samples.iter().flat_map(|samples| {
                 samples.slowest.iter().map(|(_, sample)| sample).chain(&samples.failed).chain(samples.buckets.iter().flatten())
@@ -170,7 +166,7 @@ fn quick(trace: u128) -> Made {
 
 #[test]
 fn the_slow_and_the_failed_stay_longer() {
-    let mut store = new(limits(100));
+    let mut store = Store::new(limits(100));
     let slow = Made { duration: 3 * SECOND, ..quick(1) };
     let failed = Made { is_error: true, ..quick(2) };
     [slow, failed].into_iter().for_each(|made| assert!(made.insert(&mut store)));
@@ -189,9 +185,25 @@ fn the_slow_and_the_failed_stay_longer() {
     }
 }
 
+/// From so many spans on, ids are looked up in a table.
+#[test]
+fn a_large_trace_is_the_same_in_any_order() {
+    let span = |id: u64| Made { id, duration: id * 31 % 97, ..quick(1) };
+    let mut orders = [(1..=96).collect::<Vec<u64>>(), (1..=96).rev().collect()];
+    orders.iter_mut().for_each(|order| order.extend(1..=96));
+    for order in orders {
+        let mut store = Store::new(Limits { spans_per_trace: 1_000, ..limits(1_000) });
+        assert!(order.iter().all(|id| span(*id).insert(&mut store)));
+        let trace = store.traces.get(TraceId::from(1)).unwrap();
+        let distinct: HashSet<SpanId> = trace.spans.iter().map(|span| span.id).collect();
+        assert_eq!((trace.spans.len(), distinct.len()), (96, 96));
+        assert_eq!((trace.start, trace.end), (SECOND, SECOND + 96));
+    }
+}
+
 #[test]
 fn a_trace_that_is_full_refuses_and_says_so() {
-    let mut store = new(limits(1_000));
+    let mut store = Store::new(limits(1_000));
     let taken = (1..=25).filter(|id| Made { id: *id, ..quick(1) }.insert(&mut store)).count();
     assert_eq!(taken, 20);
     let trace = store.traces.get(TraceId::from(1)).unwrap();
@@ -200,7 +212,7 @@ fn a_trace_that_is_full_refuses_and_says_so() {
 
 #[test]
 fn a_trace_does_not_push_out_all_others() {
-    let mut store = new(Limits { spans_per_trace: usize::MAX, spans: usize::MAX, ..limits(0) });
+    let mut store = Store::new(Limits { spans_per_trace: usize::MAX, spans: usize::MAX, ..limits(0) });
     quick(1).insert(&mut store);
     let large = |id| Made { id, text: 2_900, ..quick(2) };
     (1..5_000).for_each(|id| {
@@ -211,8 +223,35 @@ fn a_trace_does_not_push_out_all_others() {
 }
 
 #[test]
+fn what_is_kept_as_a_sample_has_its_share() {
+    let mut store = Store::new(limits(1_000));
+    for trace in 1..3_000 {
+        let span = Made { text: 9_000, ..quick(trace) }.span(&mut store);
+        let name = format!("{}", trace % 30).into();
+        assert!(store.insert(TraceId::from(trace), Span { name, ..span }, SECOND));
+        let kept: usize = store.traces.kept().map(Trace::bytes).sum();
+        assert!(kept <= store.limits.kept() / 4, "{kept} bytes");
+    }
+    assert!(store.traces.kept_count() > 10);
+    assert_eq!(store.traces.len(), store.traces.iter().count());
+}
+
+/// It would push out all that are kept.
+#[test]
+fn a_trace_larger_than_that_share_is_not_kept() {
+    let mut store = Store::new(limits(200));
+    assert!(Made { duration: 3 * SECOND, ..quick(1) }.insert(&mut store));
+    let large = |id| Made { id, name: 1, duration: 4 * SECOND, text: 60_000, ..quick(2) };
+    assert!((1..=20).all(|id| large(id).insert(&mut store)));
+    assert!(store.traces.get(TraceId::from(2)).unwrap().bytes() > store.limits.kept() / 4);
+    (10..1_000).for_each(|trace| assert!(quick(trace).insert(&mut store)));
+    let is_kept = |trace: u128| store.traces.get(TraceId::from(trace)).is_some_and(|trace| trace.is_kept);
+    assert_eq!([1, 2].map(is_kept), [true, false]);
+}
+
+#[test]
 fn what_was_cleared_is_gone_and_counted() {
-    let mut store = new(limits(1_000));
+    let mut store = Store::new(limits(1_000));
     let empty = store.bytes();
     (1..500).for_each(|trace| assert!(quick(trace).insert(&mut store)));
     assert!(Made { is_error: true, ..quick(500) }.insert(&mut store));
@@ -228,7 +267,7 @@ fn what_was_cleared_is_gone_and_counted() {
 
 #[test]
 fn metrics_and_logs_have_their_share() {
-    let mut store = new(Limits { points: 1_000, logs: 100, ..limits(1_000) });
+    let mut store = Store::new(Limits { points: 1_000, logs: 100, ..limits(1_000) });
     let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
     let text = |name: &str| -> crate::model::Text { name.into() };
     let header = Header {
@@ -283,7 +322,7 @@ fn many_series_are_seldom_looked_through() {
 /// The seconds go on, whatever the clock does, and late spans find theirs.
 #[test]
 fn the_seconds_go_on() {
-    let mut live = Live::new(0);
+    let mut live = Live::new();
     let times = |live: &Live| -> Vec<u64> { live.seconds().map(|second| second.time).collect() };
     for now in [1_000, 1_001, 1_100, 5_000, 4_990, 100] {
         live.advance(now * SECOND);
@@ -291,7 +330,7 @@ fn the_seconds_go_on() {
         let first = (last + 1u64).saturating_sub(300).max(1);
         assert_eq!(times(&live), (first..=last).collect::<Vec<_>>(), "{now}");
     }
-    let mut store = new(limits(10));
+    let mut store = Store::new(limits(10));
     let span = quick(1).span(&mut store);
     live.advance(250 * SECOND);
     live.add(
