@@ -278,9 +278,28 @@ fn a_watched_processor_shows_what_runs() {
     let mut span = provider.tracer("t").start("work");
     assert_eq!(page.json("/stats")["running"], 1);
     span.end();
+    assert_eq!(page.json("/stats")["running"], 0);
     provider.force_flush().unwrap();
     let stats = page.json("/stats");
     assert_eq!((&stats["running"], &stats["spans"]), (&json!(0), &json!(1)));
+}
+
+/// What is asked again may have changed, but for files whose names say what is in them.
+#[test]
+fn only_files_with_a_hash_are_kept_by_browsers() {
+    let page = page();
+    let caching = |path: &str| {
+        let answer = page.get(path);
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.headers()["cache-control"].to_str().unwrap().to_owned()
+    };
+    for path in ["/api/v1/stats", "/traces.txt", "/api/v1/live/history"] {
+        assert_eq!(caching(path), "no-store", "{path}");
+    }
+    assert_eq!(caching("/"), "no-cache");
+    let html = page.get("/").text().unwrap();
+    let script = html.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert!(caching(script).contains("immutable"), "{script}");
 }
 
 #[test]
@@ -296,7 +315,12 @@ fn links_are_seen_from_both_ends() {
     let mut socket = socket.start_with_context(&tracer, &Context::new());
     let other = socket.span_context().clone();
     socket.end();
+    // One of the same trace is seen where it is.
+    let own = tracer.span_builder("retry").with_links(vec![Link::with_context(context.clone())]);
+    let parent = Context::new().with_remote_span_context(context.clone());
+    own.start_with_context(&tracer, &parent).end();
     let trace = page.json(&format!("/traces/{}", context.trace_id()));
+    assert_eq!(trace["linkedFrom"].as_array().unwrap().len(), 1);
     let from = &trace["linkedFrom"][0];
     assert_eq!(
         (&from["trace"], &from["span"]),
@@ -317,6 +341,16 @@ fn what_comes_while_it_is_paused_is_counted_and_left() {
         (&json!(40), &json!(44), &json!(4))
     );
     assert_eq!(stats["running"], 0);
+    let sent = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [{}, {}] }] }] });
+    assert_eq!(
+        page.post("/v1/traces", sent.to_string()).json::<Value>().unwrap()["partialSuccess"],
+        Value::Null
+    );
+    let logs = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{}, {}, {}] }] }] });
+    assert_eq!(page.post("/v1/logs", logs.to_string()).status(), 200);
+    let stats = page.json("/stats");
+    assert_eq!((&stats["spans"], &stats["logs"]), (&json!(40), &json!(0)));
+    assert_eq!(stats["dropped"], json!({ "spans": 6, "logs": 3, "points": 0 }));
     page.post("/api/v1/pause", r#"{"paused":false}"#);
     shop.order(Duration::ZERO, 100, false);
     assert_eq!(page.json("/stats")["spans"], 44);

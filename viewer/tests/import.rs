@@ -74,6 +74,22 @@ fn a_trace_as_the_page_has_it_is_the_same_when_it_comes_back() {
     assert_eq!(seen(&page), first);
 }
 
+#[test]
+fn what_two_services_sent_is_theirs_when_it_comes_back() {
+    let page = page();
+    let answer: Value = page.post("/api/v1/test-trace", "").json().unwrap();
+    let path = format!("/traces/{}", answer["id"].as_str().unwrap());
+    let file = page.get(&format!("/api/v1{path}/otlp.json")).text().unwrap();
+    let first = page.json(&path);
+    page.post("/api/v1/clear", "");
+    page.import(file);
+    let second = page.json(&path);
+    assert!(first["resources"].as_array().unwrap().len() > 1);
+    for part in ["spans", "resources", "scopes", "logs"] {
+        assert_eq!(first[part], second[part]);
+    }
+}
+
 /// Nobody would ever end it.
 #[test]
 fn what_ran_when_it_was_saved_is_left_out() {

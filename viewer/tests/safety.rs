@@ -80,6 +80,14 @@ fn everything_comes_with_a_strict_policy() {
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
     }
+    let stats = page.url("/api/v1/stats");
+    let refused = [
+        page.client.get(&stats).header("host", "evil.example"),
+        page.client.post(&stats).header("origin", "http://evil.example"),
+    ];
+    for answer in refused.map(|request| request.send().unwrap()) {
+        assert!(answer.headers().contains_key("content-security-policy"), "{}", answer.status());
+    }
 }
 
 #[test]

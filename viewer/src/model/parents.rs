@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn what_served_is_below_the_call_of_the_same_id() {
         let many = (100..120).map(|id| span(id, 1, Kind::Internal));
-        let shared = [(1, 0, Kind::Server), (2, 1, Kind::Server), (2, 1, Kind::Client), (3, 2, Kind::Client)];
+        let shared = [(1, 0, Kind::Server), (2, 1, Kind::Client), (2, 1, Kind::Server), (3, 2, Kind::Client)];
         let shared = shared.map(|(id, parent, kind)| span(id, parent, kind));
         for others in [0, 20] {
             let spans: Vec<Span> = shared.iter().cloned().chain(many.clone().take(others)).collect();
@@ -81,7 +81,7 @@ mod tests {
                 let span: &Span = &spans[place];
                 parents.of(&spans, (span.id, span.kind), span.parent)
             };
-            assert_eq!([0, 1, 2, 3].map(of), [None, Some(2), Some(0), Some(1)], "{others} others");
+            assert_eq!([0, 1, 2, 3].map(of), [None, Some(0), Some(1), Some(2)], "{others} others");
         }
     }
 

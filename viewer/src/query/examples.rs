@@ -28,7 +28,8 @@ fn request(second: u64) -> Span {
 }
 
 fn insert(store: &mut Store, trace: u64, span: Span) {
-    assert!(store.insert(TraceId::from(u128::from(trace)), span, 0));
+    let now = span.end;
+    assert!(store.insert(TraceId::from(u128::from(trace)), span, now));
 }
 
 fn store(limits: Limits, began: u64, requests: impl Iterator<Item = u64>) -> Store {
@@ -105,6 +106,12 @@ fn of_an_old_tracer(is_backwards: bool) -> (Store, TraceId) {
         span((2, 1, Kind::Client), ("stock", "get"), (120, 170)),
         span((2, 1, Kind::Server), ("depot", "get"), (130, 160)),
     ];
+    // Where a call says whom it asks, that is still the same call.
+    for call in spans.iter_mut().filter(|span| span.kind == Kind::Client) {
+        let key = "server.address".into();
+        call.attributes =
+            [Attribute { key, value: crate::model::Value::Text("stock.example".into()) }].into();
+    }
     if is_backwards {
         spans.reverse();
     }
@@ -227,4 +234,63 @@ fn a_detail_is_of_one_kind() {
     let ask =
         |range| detail((&store, &running), ("shop", "GET", None), &Query::default(), range, 300 * SECOND);
     assert_eq!(written(&ask(nothing).unwrap())["operation"]["kind"], "server");
+}
+
+#[test]
+fn what_is_only_kept_as_a_sample_is_listed_last_and_said_so() {
+    let mut store = Store::new(Limits { spans: 100, ..Limits::DEFAULT });
+    insert(&mut store, 1, span((1, 0, Kind::Server), ("shop", "slow"), (1, 9)));
+    (10..300).for_each(|second| insert(&mut store, second, request(second)));
+    let both = (&store, &nobody_runs());
+    let list = written(&list(both, &Query::default(), Range::ALL, (Order::Newest, 1_000, None), 0));
+    let kept: Vec<bool> = list["traces"].as_array().unwrap().iter().map(|it| it["kept"] == true).collect();
+    let last = list["traces"].as_array().unwrap().last().unwrap();
+    assert!(kept.is_sorted() && !kept[0] && last["name"] == "slow" && last["kept"] == true, "{kept:?}");
+    let operations = operations(both, &Query::default(), Range::ALL, Kinds::All, 300 * SECOND);
+    assert!(operations.operations.iter().all(|operation| operation.name != "slow"));
+}
+
+#[test]
+fn each_failure_is_told_once() {
+    let mut store = Store::new(Limits::DEFAULT);
+    for trace in 1..=3 {
+        let status = crate::model::Status::Error;
+        insert(&mut store, trace, Span { status, ..request(trace) });
+    }
+    let told = |after| {
+        let (failures, last) = failures(&store, after);
+        (failures.iter().map(|failure| written(failure)["time"].clone()).collect::<Vec<_>>(), last)
+    };
+    assert_eq!(told(0), ([1, 2, 3].map(|second| json!(second * 1_000_000)).to_vec(), 3));
+    assert_eq!(told(2), (vec![json!(3_000_000)], 3));
+    assert_eq!(told(3), (vec![], 3));
+}
+
+#[test]
+fn a_second_counts_requests_and_calls_and_how_many_of_each_failed() {
+    let mut store = Store::new(Limits::DEFAULT);
+    let kinds = [Kind::Server, Kind::Consumer, Kind::Client, Kind::Producer, Kind::Internal];
+    for (trace, (kind, is_error)) in
+        (1..).zip(kinds.into_iter().flat_map(|kind| [(kind, true), (kind, false)]))
+    {
+        let status = if is_error { crate::model::Status::Error } else { crate::model::Status::Unset };
+        insert(&mut store, trace, Span { status, kind, ..request(100) });
+    }
+    let history = written(&history(&mut store, &nobody_runs(), 101 * SECOND));
+    let tick = history["ticks"].as_array().unwrap().iter().find(|tick| tick["spans"] == 10).unwrap();
+    let counts = ["requests", "failures", "calls", "callFailures"].map(|key| tick[key].as_u64().unwrap());
+    assert_eq!((counts, &tick["time"]), ([4, 2, 4, 2], &json!(100_000_000)));
+    // The second that is not over is not told.
+    assert_eq!(history["ticks"].as_array().unwrap().last(), Some(tick));
+}
+
+#[test]
+fn a_trace_says_how_many_of_its_spans_were_refused() {
+    let mut store = Store::new(Limits { spans_per_trace: 2, ..Limits::DEFAULT });
+    for id in 1..=5 {
+        let span = span((id, 0, Kind::Server), ("shop", "GET /"), (1, 2));
+        assert_eq!(store.insert(TraceId::from(1), span, 0), id <= 2);
+    }
+    let document = document((&store, &nobody_runs()), TraceId::from(1), 0).unwrap();
+    assert_eq!(written(&document)["truncated"], 3);
 }

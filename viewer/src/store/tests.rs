@@ -347,3 +347,65 @@ fn the_seconds_go_on() {
         .collect();
     assert_eq!(requests, [(201, 1)]);
 }
+
+#[test]
+fn a_second_is_told_again_when_it_has_changed() {
+    let mut live = Live::new();
+    live.advance(100 * SECOND);
+    let new = |live: &mut Live, before| live.take_new(before).iter().map(|it| it.time).collect::<Vec<_>>();
+    assert_eq!(new(&mut live, 100), [98, 99]);
+    assert_eq!(new(&mut live, 101), [100]);
+    assert_eq!(new(&mut live, 101), [] as [u64; 0]);
+    let late = quick(1).span(&mut Store::new(limits(1)));
+    live.add(TraceId::from(1), &Span { end: 99 * SECOND, ..late }, false, 100 * SECOND);
+    assert_eq!(new(&mut live, 101), [99]);
+}
+
+/// They are told apart by all that their resources say.
+#[test]
+fn processes_of_one_service_have_series_of_their_own() {
+    let header = Header {
+        name: "n".into(),
+        description: "".into(),
+        unit: "1".into(),
+        shape: Shape::Gauge,
+        is_monotonic: false,
+        is_cumulative: None,
+    };
+    let mut metrics = Metrics::new(1_000, 1 << 20);
+    for process in [1, 2, 1] {
+        let instance = Attribute { key: "service.instance.id".into(), value: Value::Int(process) };
+        let resource = Arc::new(Resource { service: "shop".into(), attributes: [instance].into() });
+        let point = Point { time: 1, data: Data::Number(1.0) };
+        let (attributes, exemplars) = ([].into(), Vec::new());
+        metrics.push(&header, Measurement { resource, attributes, point, exemplars, cost: 0 });
+    }
+    assert_eq!((metrics.series(), metrics.points()), (2, 3));
+}
+
+#[test]
+fn the_newest_log_records_stay() {
+    let span = quick(1).span(&mut Store::new(limits(1)));
+    let record = |time| Log {
+        time,
+        severity: 9,
+        level: "INFO".into(),
+        body: Value::Empty,
+        event: None,
+        trace: TraceId::INVALID,
+        span: SpanId::INVALID,
+        resource: span.resource.clone(),
+        scope: span.scope.clone(),
+        attributes: [].into(),
+        cost: 1_000,
+    };
+    // By their number, and by what they take: half a mebibyte here.
+    for (most, least, expected) in [(100, 100, 100), (10_000, 300, 600)] {
+        let mut store = Store::new(Limits { logs: most, ..limits(10) });
+        assert!((0..2_000).all(|time| store.log(record(time))));
+        let times: Vec<u64> = store.logs.iter().map(|(_, log)| log.time).collect();
+        assert!((least..=expected).contains(&times.len()), "{}", times.len());
+        assert_eq!(times, (0..2_000).rev().take(times.len()).collect::<Vec<_>>());
+        assert_eq!(store.evicted().logs + times.len() as u64, 2_000);
+    }
+}
