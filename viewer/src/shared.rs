@@ -375,8 +375,10 @@ mod tests {
         let shared = Arc::new(Shared::new(Limits::DEFAULT));
         let worker = shared.clone();
         tokio::spawn(async move { worker.work().await });
+        // A provider that goes would take in what waits.
+        let tracer = tracer(&shared);
         for count in 1..=3 {
-            drop(tracer(&shared).start("a request"));
+            drop(tracer.start("a request"));
             let deadline = Instant::now() + SOON;
             while received(&shared) < count {
                 assert!(Instant::now() < deadline, "the span still waits");
