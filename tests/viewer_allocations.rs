@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-const REQUESTS: u64 = 1_000;
+const REQUESTS: u64 = 4_000;
 
 fn of_its_own_trace(number: u64) -> Request<Body> {
     let mut request = request(true);
@@ -47,11 +47,14 @@ where
     total as f64 / REQUESTS as f64
 }
 
+/// A copy of the span, since the SDK shows a running one's name in no other way, and its attributes as they are kept. What is
+/// above is for tables that grow.
+const MOST: f64 = 2.03;
+
 #[track_caller]
-fn assert_little_more(what: &str, most: f64, dropped: f64, shown: f64) {
-    println!("{what}: {:.2} allocations more: {shown:.2} and {dropped:.2}", shown - dropped);
-    // What is above a whole number is for tables that grow.
-    assert!(shown - dropped <= most + 0.2, "{shown} and {dropped}");
+fn assert_little_more(what: &str, dropped: f64, shown: f64) {
+    println!("{what}: {:.3} allocations more: {shown:.3} and {dropped:.3}", shown - dropped);
+    assert!(shown - dropped <= MOST, "{shown} and {dropped}");
     assert!(shown > dropped, "nothing was taken in: {shown} and {dropped}");
 }
 
@@ -66,11 +69,10 @@ async fn a_request_that_is_shown_allocates_little_more_than_one_that_is_not() {
     let dropped = allocations(router().layer(ServerLayer::new()).with_state(()), || ()).await;
     let layer = ServerLayer::new().tracer_provider(provider.clone());
     let shown = allocations(router().layer(layer).with_state(()), settle).await;
-    assert_little_more("server", 2.0, dropped, shown);
+    assert_little_more("server", dropped, shown);
 
     let dropped = allocations(ClientLayer::new().layer(upstream()), || ()).await;
     let layer = ClientLayer::new().tracer_provider(provider.clone());
     let shown = allocations(layer.layer(upstream()), settle).await;
-    // The SDK copies a running span to show its name, and this one has a text that is not shared.
-    assert_little_more("client", 3.0, dropped, shown);
+    assert_little_more("client", dropped, shown);
 }

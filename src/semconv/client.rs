@@ -1,6 +1,7 @@
 //! The attributes of a client span and of the client's metrics.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header;
 
@@ -47,7 +48,8 @@ pub(crate) fn sampling_relevant(
     attributes.push(StartKey::Method, method.value());
     attributes.push_some(StartKey::ServerAddress, target.host.clone());
     attributes.push(StartKey::ServerPort, i64::from(target.port));
-    attributes.push(StartKey::UrlFull, full_url(head, target.scheme, sensitive_keys));
+    // Shared, since the SDK copies a span for who watches those that run.
+    attributes.push(StartKey::UrlFull, Arc::<str>::from(full_url(head, target.scheme, sensitive_keys)));
     attributes
 }
 

@@ -71,7 +71,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            store: Mutex::new(Inner { store: Store::new(limits), spare: Vec::new() }),
+            store: Mutex::new(Inner { store: Store::new(limits).since(now()), spare: Vec::new() }),
             queue: Mutex::default(),
             running: Mutex::new(limits.new_running()),
             is_paused: AtomicBool::new(false),
@@ -100,7 +100,7 @@ impl Shared {
     }
 
     pub(crate) fn clear(&self) {
-        self.write(Store::clear);
+        self.write(|store| store.clear(now()));
         self.running().clear();
     }
 
@@ -117,8 +117,10 @@ impl Shared {
     /// spans all the while.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&mut Store, &Running) -> T) -> T {
         let mut inner = lock(&self.store);
+        // A span that ends is in the queue before it runs no more: so one that ends meanwhile is in both, and not in neither.
+        let mut running = self.running().clone();
         self.drain(&mut inner);
-        let running = self.running().clone();
+        running.forget_ended(&inner.store);
         look(&mut inner.store, &running)
     }
 
@@ -245,31 +247,152 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::{Tracer, TracerProvider};
-    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use std::time::Instant;
+
+    use opentelemetry::trace::{Span as _, SpanId, Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
     use super::*;
     use crate::intake::sdk::SpanIntake;
+    use crate::model::Kind;
+    use crate::store::RunningSpan;
+
+    const SOON: Duration = Duration::from_secs(20);
+    const READINGS: u64 = 100;
+    const WAITING: u64 = 1_000;
+    const AT_ONCE: u64 = 100;
+
+    fn tracer(shared: &Arc<Shared>) -> SdkTracer {
+        let intake = SpanIntake::new(shared.clone());
+        SdkTracerProvider::builder().with_span_processor(intake).build().tracer("")
+    }
 
     #[test]
     fn a_request_does_not_wait_for_who_looks() {
         for (is_paused, expected) in [(false, (1, 0, 1)), (true, (1, 1, 0))] {
             let shared = Arc::new(Shared::new(Limits::DEFAULT));
             shared.pause(is_paused);
-            let intake = SpanIntake::new(shared.clone());
-            let tracer = SdkTracerProvider::builder().with_span_processor(intake).build().tracer("");
+            let tracer = tracer(&shared);
             let (done, is_done) = std::sync::mpsc::channel();
             shared.read(|_, _| {
                 std::thread::spawn(move || {
                     drop(tracer.start("a request"));
                     done.send(())
                 });
-                is_done.recv_timeout(Duration::from_secs(20)).expect("it waits for who looks");
+                is_done.recv_timeout(SOON).expect("it waits for who looks");
             });
             let counts = |store: &mut Store, _: &Running| {
                 (store.received.spans, store.dropped.spans, store.traces.spans())
             };
             assert_eq!(shared.read(counts), expected);
         }
+    }
+
+    /// The spans that an answer has, those that run and those that have ended.
+    fn seen(shared: &Shared) -> (Vec<SpanId>, Vec<SpanId>) {
+        shared.read(|store, running| {
+            let ended = store.traces.iter().flat_map(|trace| &trace.spans).map(|span| span.id);
+            (running.iter().map(|(_, span)| span.id).collect(), ended.collect())
+        })
+    }
+
+    #[test]
+    fn a_span_that_is_ending_is_shown_once_and_as_ended() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let mut span = tracer(&shared).start("a request");
+        let (trace, id) = (span.span_context().trace_id(), span.span_context().span_id());
+        assert_eq!(seen(&shared), (vec![id], vec![]));
+        let ending = {
+            // While this is held nothing stops running.
+            let _running = shared.running();
+            let ending = std::thread::spawn(move || span.end());
+            let deadline = Instant::now() + SOON;
+            while lock(&shared.queue).spans.is_empty() {
+                assert!(Instant::now() < deadline, "it ends before it is in the queue");
+                std::thread::yield_now();
+            }
+            ending
+        };
+        assert_eq!(seen(&shared), (vec![], vec![id]));
+        ending.join().unwrap();
+        // As it is between the two.
+        let resource = shared.resource(&opentelemetry_sdk::Resource::builder_empty().build());
+        let (parent, kind, name) = (SpanId::INVALID, Kind::Internal, "a request".into());
+        let running = RunningSpan { id, parent, remote: None, kind, start: 0, name, resource };
+        shared.running().begin(trace, running);
+        assert_eq!(seen(&shared), (vec![], vec![id]));
+    }
+
+    /// Spans begin and end all the while, and whoever asks sees each of those that have begun.
+    #[test]
+    fn no_answer_lacks_a_span_that_ends_meanwhile() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let (begun, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let program = {
+            let (tracer, begun, is_over) = (tracer(&shared), begun.clone(), is_over.clone());
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let spans: Vec<_> = (0..AT_ONCE).map(|_| tracer.start("a request")).collect();
+                    begun.fetch_add(AT_ONCE, Ordering::SeqCst);
+                    drop(spans);
+                }
+            })
+        };
+        for reading in 1..=READINGS {
+            // So many are waiting that some end while they are taken in.
+            while begun.load(Ordering::SeqCst) < reading * WAITING {
+                std::thread::yield_now();
+            }
+            let before = begun.load(Ordering::SeqCst);
+            let (count, both) = shared.read(|store, running| {
+                let both = running.iter().filter(|(trace, _)| store.traces.get(*trace).is_some()).count();
+                (store.received.spans + running.len() as u64, both)
+            });
+            assert!(count >= before, "{count} of {before} spans");
+            assert_eq!(both, 0, "a span is shown twice");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        program.join().unwrap();
+    }
+
+    fn received(shared: &Shared) -> u64 {
+        lock(&shared.store).store.received.spans
+    }
+
+    #[test]
+    fn what_waits_is_bounded_though_nobody_asks() {
+        let shared = Arc::new(Shared::new(Limits { bytes: Limits::LEAST, ..Limits::DEFAULT }));
+        let tracer = tracer(&shared);
+        for _ in 0..2_000 {
+            drop(tracer.start("a request"));
+            assert!(lock(&shared.queue).bytes <= shared.most_waiting);
+        }
+        assert!(received(&shared) > 1_000, "{}", received(&shared));
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_taken_in_though_nobody_asks() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let worker = shared.clone();
+        tokio::spawn(async move { worker.work().await });
+        // A provider that goes would take in what waits.
+        let tracer = tracer(&shared);
+        for count in 1..=3 {
+            drop(tracer.start("a request"));
+            let deadline = Instant::now() + SOON;
+            while received(&shared) < count {
+                assert!(Instant::now() < deadline, "the span still waits");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[test]
+    fn what_runs_is_cleared_too() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let (_one, other) = (tracer(&shared).start("a request"), tracer(&shared).start("another"));
+        drop(other);
+        shared.clear();
+        assert_eq!(seen(&shared), (vec![], vec![]));
     }
 }

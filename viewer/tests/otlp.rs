@@ -277,6 +277,29 @@ fn logs_arrive_whichever_way_they_come() {
     }
 }
 
+/// `SpanFlags` may say whether the parent is of another process, and a clock may be set back while a span runs.
+#[test]
+fn what_is_not_said_is_not_known() {
+    let page = start();
+    let spans: Vec<serde_json::Value> = [(0, "a"), (0x101, "b"), (0x301, "c")]
+        .into_iter()
+        .enumerate()
+        .map(|(place, (flags, name))| {
+            let (id, parent) = (format!("{:016x}", place + 1), "00000000000000ff");
+            let times = ("1764417067000000500", "1764417067000000400");
+            json!({ "traceId": TRACE, "spanId": id, "parentSpanId": parent, "name": name, "flags": flags,
+                "startTimeUnixNano": times.0, "endTimeUnixNano": times.1 })
+        })
+        .collect();
+    let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] });
+    assert_eq!(page.post("/v1/traces", body.to_string()).status(), 200);
+    let trace = page.json(&format!("/traces/{TRACE}"));
+    for (name, remote) in [("a", json!(null)), ("b", json!(false)), ("c", json!(true))] {
+        let span = span(&trace, name);
+        assert_eq!((&span["remote"], &span["end"]), (&remote, &span["start"]), "{name}");
+    }
+}
+
 /// "If the request is only partially accepted".
 #[test]
 fn what_is_not_taken_in_is_said_to_its_sender() {
@@ -286,11 +309,13 @@ fn what_is_not_taken_in_is_said_to_its_sender() {
         (0..34).fold(json!({ "intValue": "1" }), |value, _| json!({ "arrayValue": { "values": [value] } }));
     let mut odd = span(TRACE);
     odd["attributes"] = json!([{ "key": "deep", "value": deep }]);
-    let spans = json!([span(TRACE), span("00000000000000000000000000000000"), span("abcd"), odd]);
+    let mut nameless = span(TRACE);
+    nameless["spanId"] = json!("");
+    let spans = json!([span(TRACE), span("00000000000000000000000000000000"), span("abcd"), odd, nameless]);
     let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] });
     let answer: serde_json::Value = page.post("/v1/traces", body.to_string()).json().unwrap();
-    assert_eq!(answer["partialSuccess"]["rejectedSpans"].to_string().trim_matches('"'), "3", "{answer}");
+    assert_eq!(answer["partialSuccess"]["rejectedSpans"].to_string().trim_matches('"'), "4", "{answer}");
     assert!(answer["partialSuccess"]["errorMessage"].as_str().unwrap().contains("trace id"), "{answer}");
     let stats = page.json("/stats");
-    assert_eq!((&stats["spans"], &stats["dropped"]["spans"]), (&json!(1), &json!(3)));
+    assert_eq!((&stats["spans"], &stats["dropped"]["spans"]), (&json!(1), &json!(4)));
 }

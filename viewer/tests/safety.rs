@@ -80,6 +80,14 @@ fn everything_comes_with_a_strict_policy() {
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
     }
+    let stats = page.url("/api/v1/stats");
+    let refused = [
+        page.client.get(&stats).header("host", "evil.example"),
+        page.client.post(&stats).header("origin", "http://evil.example"),
+    ];
+    for answer in refused.map(|request| request.send().unwrap()) {
+        assert!(answer.headers().contains_key("content-security-policy"), "{}", answer.status());
+    }
 }
 
 #[test]
@@ -197,6 +205,16 @@ fn bodies_have_an_end() {
     let answer = send("/api/v1/import", "application/json", "identity", b"{\"a\":1}".to_vec());
     assert!(answer.text().unwrap().contains("neither OTLP JSON"));
     assert_eq!(page.json("/stats")["spans"], 0);
+}
+
+#[test]
+fn a_body_that_is_not_packed_has_an_end_too() {
+    let page = page();
+    for (more, status) in [(0, 200), (1, 413)] {
+        let mut body = b"{\"resourceSpans\":[]}".to_vec();
+        body.resize((16 << 20) + more, b' ');
+        assert_eq!(page.post("/v1/traces", body).status(), status, "{more} bytes more");
+    }
 }
 
 #[test]

@@ -77,6 +77,10 @@ mod tests {
         let bomb = pack(&vec![0; 10 << 20]);
         assert!(bomb.len() < 20_000, "{}", bomb.len());
         assert_eq!(unpack(&bomb, 1 << 20).unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        // It is not unpacked to its end, which is missing here.
+        let cut = &bomb[..bomb.len() - 8];
+        assert_eq!(unpack(cut, 1 << 20).unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(unpack(cut, 20 << 20).unwrap_err().status(), StatusCode::BAD_REQUEST);
         assert_eq!(unpack(&pack(b"fine"), 4).unwrap(), "fine");
         assert_eq!(unpack(b"not gzip", 100).unwrap_err().status(), StatusCode::BAD_REQUEST);
     }

@@ -220,4 +220,17 @@ mod tests {
         }
         assert!(super::is_own(&HeaderMap::new(), "127.0.0.1:8700"));
     }
+
+    /// Whatever the program makes spans with: what is done for the viewer's own pages makes none.
+    #[tokio::test]
+    async fn nothing_behind_it_is_traced() {
+        let is_suppressed = || async { Context::current().is_telemetry_suppressed().to_string() };
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(is_suppressed))
+            .layer(axum::middleware::from_fn_with_state(Guard::new(&[], None, 0), check));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        assert_eq!(reqwest::get(url).await.unwrap().text().await.unwrap(), "true");
+    }
 }

@@ -53,12 +53,12 @@ impl Broadcast {
         // Just after each second, so that what ended in it has come.
         let next = Duration::from_nanos(SECOND - now() % SECOND) + Duration::from_millis(50);
         let mut seconds = interval_at(Instant::now() + next, Duration::from_secs(1));
-        let mut told = shared.write(|store| query::failures(store, 0).1);
+        let mut told = shared.write(|store| store.live.failed());
         loop {
             seconds.tick().await;
             told = match self.0.receiver_count() {
                 // Whoever comes is told the past anyway.
-                0 => shared.write(|store| query::failures(store, told).1),
+                0 => shared.write(|store| store.live.failed()),
                 _ => self.tell(&shared, told),
             };
         }
@@ -125,5 +125,48 @@ impl Stream for Events {
             },
         };
         Poll::Ready(Some(Ok(Event::default().event(said.event).data(&*said.data))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::intake;
+    use crate::store::Limits;
+
+    async fn event(body: &mut Body) -> String {
+        let frame = body.frame().await.expect("it goes on").expect("it does not break off");
+        let text = String::from_utf8(frame.into_data().expect("no trailers").to_vec()).unwrap();
+        text.lines().next().and_then(|line| line.strip_prefix("event: ")).unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_page_that_is_too_far_behind_is_told_all_anew() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let broadcast = Broadcast::new();
+        let app = App { shared: shared.clone(), broadcast, body_bytes: 1, otlp_http: None, otlp_grpc: None };
+        let mut body = stream(State(app.clone())).await.into_body();
+        assert_eq!(event(&mut body).await, "history");
+        let tell = || {
+            intake::sample(&shared);
+            app.broadcast.tell(&shared, 0)
+        };
+        tell();
+        assert_ne!(event(&mut body).await, "history");
+        (0..2 * BEHIND).for_each(|_| {
+            tell();
+        });
+        let mut next = event(&mut body).await;
+        // What was written before is read first.
+        for _ in 0..BEHIND {
+            if next == "history" {
+                break;
+            }
+            next = event(&mut body).await;
+        }
+        assert_eq!(next, "history");
     }
 }

@@ -1,5 +1,6 @@
 //! What is kept: spans, log records, and who sent them. Texts are shared, since most of them come again and again.
 
+mod parents;
 mod value;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
+pub(crate) use parents::Parents;
 pub(crate) use value::{Attribute, Pairs, Value, find};
 
 pub(crate) type Text = Arc<str>;
@@ -237,5 +239,33 @@ pub(crate) fn level(severity: u8) -> &'static str {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A span that took no time.
+    pub(crate) fn span(id: u64, parent: u64, kind: Kind) -> Span {
+        let text = || -> Text { "".into() };
+        let resource = Resource { service: "shop".into(), attributes: [].into() };
+        let scope = Scope { name: text(), version: text(), schema_url: text(), attributes: [].into() };
+        Span {
+            id: SpanId::from(id),
+            parent: SpanId::from(parent),
+            remote: None,
+            kind,
+            status: Status::Unset,
+            cost: 0,
+            start: 0,
+            end: 0,
+            name: "n".into(),
+            message: None,
+            resource: Arc::new(resource),
+            scope: Arc::new(scope),
+            attributes: [].into(),
+            more: None,
+        }
     }
 }

@@ -1,8 +1,4 @@
-use std::collections::HashMap;
-
-use opentelemetry::trace::SpanId;
-
-use crate::model::Span;
+use crate::model::{Parents, Span};
 
 /// The children of each span by their places, in the order of their start, and those that are below none. Every span is at
 /// exactly one place of this forest, whatever its ids say.
@@ -13,17 +9,14 @@ pub(super) struct Children {
 
 impl Children {
     pub(super) fn new(spans: &[Span]) -> Self {
-        let mut by_id: HashMap<SpanId, usize> = HashMap::new();
-        for (place, span) in spans.iter().enumerate() {
-            // Old tracers give a call and what served it one id. What is below that is below the latter.
-            let known = by_id.entry(span.id).or_insert(place);
-            *known = if span.kind.is_served() { place } else { *known };
-        }
+        let parents = Parents::new(spans);
         let mut order: Vec<usize> = (0..spans.len()).collect();
         order.sort_by_key(|place| spans[*place].start);
         let mut children = Self { of: vec![Vec::new(); spans.len()], orphans: Vec::new() };
-        let parent =
-            |place: usize| by_id.get(&spans[place].parent).copied().filter(|parent| *parent != place);
+        let parent = |place: usize| {
+            let span = &spans[place];
+            parents.of(spans, (span.id, span.kind), span.parent)
+        };
         for place in &order {
             match parent(*place) {
                 Some(parent) => children.of[parent].push(*place),
@@ -80,31 +73,11 @@ pub(super) fn self_time(spans: &[Span], children: &Children, place: usize) -> u6
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::model::{Kind, Resource, Scope, Status};
+    use crate::model::{Kind, tests};
 
     fn span(id: u64, parent: u64, start: u64) -> Span {
-        let resource = Resource { service: "shop".into(), attributes: [].into() };
-        let scope =
-            Scope { name: "".into(), version: "".into(), schema_url: "".into(), attributes: [].into() };
-        Span {
-            id: SpanId::from(id),
-            parent: SpanId::from(parent),
-            remote: None,
-            kind: Kind::Internal,
-            status: Status::Unset,
-            cost: 0,
-            start,
-            end: start + 1,
-            name: "n".into(),
-            message: None,
-            resource: Arc::new(resource),
-            scope: Arc::new(scope),
-            attributes: [].into(),
-            more: None,
-        }
+        Span { start, end: start + 1, ..tests::span(id, parent, Kind::Internal) }
     }
 
     #[test]
@@ -123,5 +96,38 @@ mod tests {
         assert_eq!(children.orphans, [5, 6, 1]);
         let of: Vec<&[usize]> = (0..7).map(|place| children.of(place)).collect();
         assert_eq!(of, [&[2, 3][..], &[0], &[], &[4], &[], &[], &[]]);
+    }
+
+    /// A call of a tracer that gives it and what served it one id, with a query below.
+    #[test]
+    fn what_served_covers_its_call_of_the_same_id() {
+        let of = |id, parent, kind, (start, end)| Span { start, end, ..tests::span(id, parent, kind) };
+        let spans = [
+            of(2, 1, Kind::Server, (20, 80)),
+            of(3, 2, Kind::Client, (30, 70)),
+            of(1, 0, Kind::Server, (0, 100)),
+            of(2, 1, Kind::Client, (10, 90)),
+        ];
+        let children = Children::new(&spans);
+        assert_eq!(children.orphans, [2]);
+        assert_eq!([0, 1, 2, 3].map(|place| children.of(place)), [&[1][..], &[], &[3], &[0]]);
+        assert_eq!([0, 1, 2, 3].map(|place| self_time(&spans, &children, place)), [20, 40, 20, 20]);
+    }
+
+    #[test]
+    fn the_own_time_is_when_no_child_was_at_work() {
+        let of = |id, parent, start, end| Span { end, ..span(id, parent, start) };
+        // Two that overlap, one within another, one that outlives its parent, and one that began before it.
+        let spans = [
+            of(1, 9, 100, 200),
+            of(2, 1, 110, 130),
+            of(3, 1, 120, 150),
+            of(4, 1, 125, 140),
+            of(5, 1, 190, 300),
+            of(6, 1, 50, 105),
+        ];
+        let children = Children::new(&spans);
+        assert_eq!(self_time(&spans, &children, 0), 100 - 40 - 10 - 5);
+        assert_eq!(self_time(&spans, &children, 4), 110);
     }
 }

@@ -7,7 +7,7 @@ use super::operations::{Gathered, Operation, Period};
 use super::{Durations, Range, Scanned, Told, matching, micros};
 use crate::model::{Kind, Span, find};
 use crate::search::Query;
-use crate::store::{Key, LATENCIES, Running, Sample as Kept, Store};
+use crate::store::{Key, LATENCIES, Running, RunningSpan, Sample as Kept, Store};
 
 const DECADE: f64 = 10.0;
 const PARTS: usize = 60;
@@ -85,7 +85,7 @@ struct Series {
     p95: Vec<Option<u64>>,
 }
 
-/// One operation, of one kind if that is said. Nothing if nothing of it is kept.
+/// One operation. If its kind is not said it is the one of which there is most. Nothing if nothing of it is kept.
 pub(crate) fn detail(
     (store, running): (&Store, &Running),
     (service, name, kind): (&str, &str, Option<Kind>),
@@ -106,28 +106,46 @@ pub(crate) fn detail(
         let found = matching(query, trace).filter(|span| range.has(span.start) && is_it(span));
         spans.extend(found.map(|span| (trace.id, span)));
     }
-    let running_now = running_samples(running, (service, name), is_kind, now);
-    let found_kind = spans.first().map(|(_, span)| span.kind).or(kind);
-    let kind = found_kind
-        .or_else(|| running.iter().find(|(_, span)| span.name == name).map(|(_, span)| span.kind))?;
+    let kind = kind.or_else(|| commonest((store, running), (service, name), &spans))?;
+    spans.retain(|(_, span)| span.kind == kind);
+    let runs = of_running(running, (service, name, kind));
     let samples = samples(store, (service, name, kind));
-    if spans.is_empty() && running_now.is_empty() && samples.is_empty() {
+    if spans.is_empty() && runs.is_empty() && samples.is_empty() {
         return None;
     }
     let mut gathered = Gathered::default();
     spans.iter().for_each(|(_, span)| gathered.add(span, period));
+    let mut operation = gathered.finish((service, name, kind), runs.len(), period);
+    // It is the only one of this answer.
+    operation.share = if operation.total == 0 { 0.0 } else { 1.0 };
     Some(Detail {
-        operation: gathered.finish((service, name, kind), running_now.len(), period),
+        operation,
         histogram: histogram(&spans),
         buckets: buckets(&spans, store, (service, name, kind)),
         slowest: slowest(&spans, &samples),
         failed: failed(&spans, &samples),
-        running_now,
+        running_now: longest(runs, now),
         status_codes: counted(&spans, |span| CODES.iter().find_map(|key| Told::of(span, key))),
         error_types: counted(&spans, error_type),
         series: over_time(&spans, period),
         scanned,
     })
+}
+
+/// The kind of most of these spans, or else of those that run, or else of the samples that are kept.
+fn commonest(
+    (store, running): (&Store, &Running),
+    (service, name): (&str, &str),
+    spans: &[(TraceId, &Span)],
+) -> Option<Kind> {
+    let count = |kind: &Kind| {
+        let found = spans.iter().filter(|(_, span)| span.kind == *kind).count();
+        let run = of_running(running, (service, name, *kind)).len();
+        [found, run, samples(store, (service, name, *kind)).len()]
+    };
+    // Of those of which there are as many, what is served.
+    let most = Kind::ALL.into_iter().max_by_key(|kind| (count(kind), kind.is_served()))?;
+    (count(&most) != [0; 3]).then_some(most)
 }
 
 fn sample(trace: TraceId, span: &Span) -> Sample {
@@ -141,9 +159,14 @@ fn sample(trace: TraceId, span: &Span) -> Sample {
     }
 }
 
-fn look_up(store: &Store, kept: &Kept) -> Option<Sample> {
+/// Of a call and what served it both may have the id.
+fn look_up(store: &Store, kept: &Kept, kind: Kind) -> Option<Sample> {
     let trace = store.traces.get(kept.trace)?;
-    trace.spans.iter().find(|span| span.id == kept.span).map(|span| sample(trace.id, span))
+    trace
+        .spans
+        .iter()
+        .find(|span| (span.id, span.kind) == (kept.span, kind))
+        .map(|span| sample(trace.id, span))
 }
 
 /// The slow and the failed that are kept, however old they are.
@@ -151,7 +174,7 @@ fn samples(store: &Store, (service, name, kind): (&str, &str, Kind)) -> Vec<Samp
     let key = Key { service: service.into(), name: name.into(), kind };
     let Some(kept) = store.traces.operations.get(&key) else { return Vec::new() };
     let all = kept.slowest.iter().map(|(_, sample)| sample).chain(&kept.failed);
-    all.filter_map(|sample| look_up(store, sample)).collect()
+    all.filter_map(|sample| look_up(store, sample, kind)).collect()
 }
 
 fn histogram(spans: &[(TraceId, &Span)]) -> Histogram {
@@ -184,7 +207,7 @@ fn buckets(
             from,
             to,
             count: spans.iter().filter(|(_, span)| is_in(span.duration())).count() as u64,
-            samples: newest.filter_map(|sample| look_up(store, sample)).collect(),
+            samples: newest.filter_map(|sample| look_up(store, sample, kind)).collect(),
         }
     };
     (0..LATENCIES.len()).map(bucket).collect()
@@ -220,16 +243,18 @@ fn failed(spans: &[(TraceId, &Span)], kept: &[Sample]) -> Vec<Sample> {
     best(recent.chain(kept).collect(), |sample| sample.start)
 }
 
-fn running_samples(
-    running: &Running,
-    (service, name): (&str, &str),
-    is_kind: impl Fn(Kind) -> bool,
-    now: u64,
-) -> Vec<Sample> {
-    let is_it = |span: &crate::store::RunningSpan| {
-        &*span.resource.service == service && span.name == name && is_kind(span.kind)
+type Runs<'a> = Vec<(TraceId, &'a RunningSpan)>;
+
+fn of_running<'a>(running: &'a Running, (service, name, kind): (&str, &str, Kind)) -> Runs<'a> {
+    let is_it = |(_, span): &(TraceId, &RunningSpan)| {
+        &*span.resource.service == service && span.name == name && span.kind == kind
     };
-    let sample = |(trace, span): (TraceId, &crate::store::RunningSpan)| Sample {
+    running.iter().filter(is_it).collect()
+}
+
+fn longest(mut runs: Runs<'_>, now: u64) -> Vec<Sample> {
+    runs.sort_by_key(|(_, span)| span.start);
+    let sample = |(trace, span): &(TraceId, &RunningSpan)| Sample {
         trace: trace.to_string(),
         span: span.id.to_string(),
         start: micros(span.start),
@@ -237,10 +262,7 @@ fn running_samples(
         error: false,
         message: String::new(),
     };
-    let mut samples: Vec<Sample> = running.iter().filter(|(_, span)| is_it(span)).map(sample).collect();
-    samples.sort_by_key(|sample| sample.start);
-    samples.truncate(SAMPLES);
-    samples
+    runs.iter().take(SAMPLES).map(sample).collect()
 }
 
 /// "Describes a class of error the operation ended with"; of old instrumentation, the exception's type.

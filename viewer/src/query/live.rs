@@ -71,9 +71,8 @@ pub(crate) fn history(store: &mut Store, running: &Running, now: u64) -> History
 
 /// Those that came after this number, oldest first, and the number of the last.
 pub(crate) fn failures(store: &Store, after: u64) -> (Vec<WrittenFailure>, u64) {
-    let last = store.live.failures().last().map_or(after, |failure| failure.number);
     let new = store.live.failures().filter(|failure| failure.number > after);
-    (new.map(WrittenFailure::new).collect(), last)
+    (new.map(WrittenFailure::new).collect(), store.live.failed())
 }
 
 /// What the process measures of itself is shown with the second in which it was measured, or as it was last measured.

@@ -2,12 +2,11 @@ mod party;
 
 use std::collections::HashMap;
 
-use opentelemetry::trace::SpanId;
 use serde::Serialize;
 
 use super::operations::Period;
 use super::{Durations, Figures, Range, Scanned};
-use crate::model::Span;
+use crate::model::{Parents, Span};
 use crate::search::quoted;
 use crate::store::{Store, Trace};
 
@@ -127,7 +126,7 @@ impl<'a> Gathering<'a> {
         for span in spans.iter().filter(|span| range.has(span.start)) {
             let service = self.place(Party::Service(span.service()));
             if span.kind.is_served() {
-                let parent = parents.of(span);
+                let parent = parents.of(spans, (span.id, span.kind), span.parent);
                 parent.into_iter().for_each(|place| answered[place] = true);
                 self.served(span, service, parent.map(|place| &spans[place]));
             }
@@ -190,31 +189,5 @@ impl<'a> Gathering<'a> {
         edges.sort_by(|one, other| (&one.from, &one.to).cmp(&(&other.from, &other.to)));
         nodes.sort_by(|one, other| one.id.cmp(&other.id));
         Map { seconds, nodes, edges, scanned }
-    }
-}
-
-/// Where each span's parent is. Of few spans it is looked for, of many it is looked up.
-struct Parents<'a> {
-    spans: &'a [Span],
-    by_id: Option<HashMap<SpanId, usize>>,
-}
-
-impl<'a> Parents<'a> {
-    const FEW: usize = 16;
-
-    fn new(spans: &'a [Span]) -> Self {
-        let place = |(place, span): (usize, &Span)| (span.id, place);
-        let by_id = (spans.len() > Self::FEW).then(|| spans.iter().enumerate().map(place).collect());
-        Self { spans, by_id }
-    }
-
-    fn of(&self, span: &Span) -> Option<usize> {
-        if span.is_root() || span.parent == span.id {
-            return None;
-        }
-        match &self.by_id {
-            Some(by_id) => by_id.get(&span.parent).copied(),
-            None => self.spans.iter().position(|other| other.id == span.parent),
-        }
     }
 }

@@ -284,4 +284,19 @@ mod tests {
         assert_eq!(rates(&numbers, false), [None, Some(15.0), Some(2.0), None]);
         assert_eq!(rates(&[], true), []);
     }
+
+    #[test]
+    fn a_part_is_what_came_since_the_point_before() {
+        let of = |counts: &[u64]| Distribution {
+            count: counts.iter().sum(),
+            bounds: [0.1].into(),
+            counts: counts.into(),
+            ..Distribution::default()
+        };
+        let [one, two, anew] = [of(&[10, 0]), of(&[12, 5]), of(&[1, 1])];
+        let all = [&one, &two, &anew];
+        let parts = |is_cumulative| [0, 1, 2].map(|place| part(&all, place, is_cumulative));
+        assert_eq!(parts(true), [None, Some(vec![2, 5]), None]);
+        assert_eq!(parts(false), [Some(vec![10, 0]), Some(vec![12, 5]), Some(vec![1, 1])]);
+    }
 }

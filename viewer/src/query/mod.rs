@@ -157,4 +157,6 @@ impl Figures {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;

@@ -49,7 +49,7 @@ pub(crate) struct Operation {
     mean: u64,
     min: u64,
     max: u64,
-    total: u64,
+    pub(crate) total: u64,
     pub(crate) share: f64,
     spark: Vec<u32>,
     spark_errors: Vec<u32>,
@@ -88,6 +88,8 @@ pub(super) struct Gathered {
 pub(super) struct Period {
     pub(super) from: u64,
     pub(super) to: u64,
+    /// How much of it is known.
+    covered: u64,
 }
 
 impl Period {
@@ -95,17 +97,28 @@ impl Period {
     pub(super) fn of(store: &Store, range: Range, now: u64) -> Self {
         let to = range.to.unwrap_or(now);
         let earliest = || store.traces.recent().map(|trace| trace.start).min().unwrap_or(to);
-        Self { from: range.from.unwrap_or_else(earliest).min(to), to }
+        let from = range.from.unwrap_or_else(earliest).min(to);
+        let covered = to.min(now).saturating_sub(from.max(known_since(store, range)));
+        Self { from, to, covered }
     }
 
+    /// That are covered, and at least one: of less there is no rate.
     pub(super) fn seconds(self) -> f64 {
-        ((self.to - self.from) as f64 / 1e9).max(1.0)
+        (self.covered as f64 / 1e9).max(1.0)
     }
 
     pub(super) fn part(self, time: u64, parts: usize) -> usize {
         let width = ((self.to - self.from) / parts as u64).max(1);
         usize::try_from(time.saturating_sub(self.from) / width).unwrap_or(parts).min(parts - 1)
     }
+}
+
+/// Since the store takes in, or since the last trace that had to go began: of what was before nobody knows how much it was.
+/// But what comes from a file is older than the store, and then it is the first that came of the time asked for.
+fn known_since(store: &Store, range: Range) -> u64 {
+    let first = store.traces.recent().rfind(|trace| range.has(trace.start)).map(|trace| trace.start);
+    let since = store.complete_since();
+    first.map_or(since, |first| first.min(since))
 }
 
 impl Gathered {

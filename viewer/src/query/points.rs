@@ -78,3 +78,41 @@ fn thin(found: Vec<&Trace>) -> Vec<&Trace> {
     };
     found.into_iter().filter(stays).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TraceId;
+
+    use super::*;
+    use crate::model::{Kind, Span, Status, tests};
+    use crate::store::Limits;
+
+    /// So many traces, of which every thousandth failed and every thousandth, half a thousand later, was slow.
+    fn shown(count: u64) -> Points {
+        let mut store = Store::new(Limits { spans: usize::MAX, ..Limits::DEFAULT });
+        for n in 1..=count {
+            let status = if n % 1_000 == 0 { Status::Error } else { Status::Unset };
+            let end = if n % 1_000 == 500 { 1_000_000 } else { n % 100 };
+            let span = Span { end, status, ..tests::span(1, 0, Kind::Server) };
+            assert!(store.insert(TraceId::from(u128::from(n)), span, 0));
+        }
+        points(&store, &Query::default(), Range::ALL)
+    }
+
+    #[test]
+    fn all_are_shown_as_long_as_they_are_few() {
+        let points = shown(MOST as u64);
+        assert_eq!((points.ids.len(), points.matched, points.thinned), (MOST, MOST, false));
+    }
+
+    #[test]
+    fn the_failed_and_the_slow_are_shown_of_many() {
+        let points = shown(20_000);
+        assert_eq!((points.matched, points.thinned), (20_000, true));
+        assert!((MOST / 2..=MOST).contains(&points.ids.len()), "{}", points.ids.len());
+        assert_eq!(points.error.iter().filter(|error| **error == 1).count(), 20);
+        assert_eq!(points.duration.iter().filter(|duration| **duration == 1_000_000).count(), 20);
+        let columns = [points.name.len(), points.start.len(), points.service.len(), points.duration.len()];
+        assert!(columns.iter().all(|len| *len == points.ids.len()), "{columns:?}");
+    }
+}

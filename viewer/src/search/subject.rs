@@ -1,9 +1,9 @@
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use opentelemetry::trace::{SpanId, TraceId};
 
-use crate::model::{Attribute, Event, Kind, Log, Span, Status, Value};
+use crate::model::{Attribute, Event, Kind, Log, Parents, Span, Status, Value};
 use crate::store::{RunningSpan, Trace};
 
 /// What a search is asked about: a span, one that runs, or a log record.
@@ -36,7 +36,7 @@ pub(crate) struct Whole<'a> {
     pub(super) duration: u64,
     pub(super) errors: u32,
     services: OnceCell<usize>,
-    places: OnceCell<HashMap<SpanId, usize>>,
+    parents: OnceCell<Parents>,
 }
 
 impl<'a> Whole<'a> {
@@ -45,7 +45,7 @@ impl<'a> Whole<'a> {
     }
 
     pub(super) fn new(spans: &'a [Span], duration: u64, errors: u32) -> Self {
-        Self { spans, duration, errors, services: OnceCell::new(), places: OnceCell::new() }
+        Self { spans, duration, errors, services: OnceCell::new(), parents: OnceCell::new() }
     }
 
     pub(super) fn services(&self) -> usize {
@@ -53,10 +53,9 @@ impl<'a> Whole<'a> {
         *self.services.get_or_init(count)
     }
 
-    fn service_of(&self, id: SpanId) -> Option<&'a str> {
-        let place = |(place, span): (usize, &Span)| (span.id, place);
-        let places = self.places.get_or_init(|| self.spans.iter().enumerate().map(place).collect());
-        places.get(&id).map(|place| &**self.spans[*place].service())
+    fn parent_of(&self, span: (SpanId, Kind), parent: SpanId) -> Option<&'a Span> {
+        let parents = self.parents.get_or_init(|| Parents::new(self.spans));
+        parents.of(self.spans, span, parent).map(|place| &self.spans[place])
     }
 }
 
@@ -132,7 +131,8 @@ impl<'a> Subject<'a> {
 
     /// Who the parent is of, if that has come.
     pub(super) fn parent_service(&self) -> Option<&'a str> {
-        self.whole?.service_of(self.parent)
+        let parent = self.whole?.parent_of((self.span, self.kind?), self.parent)?;
+        Some(parent.service())
     }
 
     pub(super) fn is_error(&self) -> bool {

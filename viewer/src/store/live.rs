@@ -19,7 +19,7 @@ pub(crate) struct Live {
     seconds: VecDeque<Second>,
     /// Oldest first.
     failures: VecDeque<Failure>,
-    /// How many failures there have been.
+    /// How many failures there have been, those that were cleared too.
     failed: u64,
     /// How many of the seconds have durations.
     timed: usize,
@@ -88,6 +88,11 @@ impl Live {
         Self { seconds: VecDeque::new(), failures: VecDeque::new(), failed: 0, timed: 0 }
     }
 
+    /// Nothing of the past, but the next failure's number.
+    pub(super) fn cleared(&self) -> Self {
+        Self { failed: self.failed, ..Self::new() }
+    }
+
     /// Lets the seconds go on until now (nanoseconds since 1970).
     pub(crate) fn advance(&mut self, now: u64) {
         let now = now / SECOND;
@@ -151,6 +156,11 @@ impl Live {
             second.clone()
         };
         self.seconds.iter_mut().filter(is_due).map(seen).collect()
+    }
+
+    /// The number of the last failure.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed
     }
 
     /// Oldest first.

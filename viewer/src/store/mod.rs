@@ -93,6 +93,8 @@ pub(crate) struct Store {
     pub(crate) dropped: Counts,
     /// Grows with each change.
     pub(crate) revision: u64,
+    /// When it began to take in. If that was not said, it always has.
+    began: u64,
 }
 
 impl Store {
@@ -114,7 +116,13 @@ impl Store {
             evicted: Counts::default(),
             dropped: Counts::default(),
             revision: 0,
+            began: 0,
         }
+    }
+
+    /// One that takes in since then (nanoseconds since 1970).
+    pub(crate) fn since(self, began: u64) -> Self {
+        Self { began, ..self }
     }
 
     /// Takes a span in. False: its trace is full.
@@ -191,11 +199,17 @@ impl Store {
         Counts { spans: self.evicted.spans + self.traces.evicted(), ..self.evicted }
     }
 
+    /// No trace is missing that began after this: it has taken in since then, and what had to go is older.
+    pub(crate) fn complete_since(&self) -> u64 {
+        self.began.max(self.traces.gone())
+    }
+
     /// Forgets everything but what it has counted.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self, now: u64) {
         let (received, evicted, dropped) = (self.received, self.evicted(), self.dropped);
-        let revision = self.revision + 1;
-        *self = Self { received, evicted, dropped, revision, ..Self::new(self.limits) };
+        // Whoever was told of failures by their number is told of the next.
+        let (revision, live) = (self.revision + 1, self.live.cleared());
+        *self = Self { received, evicted, dropped, revision, live, ..Self::new(self.limits).since(now) };
     }
 }
 

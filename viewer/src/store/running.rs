@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
 
+use super::Store;
 use crate::model::{Kind, Resource, cut};
 
 /// A longer name is cut while its span runs.
@@ -54,6 +55,14 @@ impl Running {
         self.spans.remove(&(trace, span));
     }
 
+    /// Those that the store has are not shown as running too.
+    pub(crate) fn forget_ended(&mut self, store: &Store) {
+        let has = |trace: TraceId, span: &RunningSpan| {
+            store.traces.get(trace).is_some_and(|trace| trace.has((span.id, span.kind)))
+        };
+        self.spans.retain(|(trace, _), span| !has(*trace, span));
+    }
+
     pub(crate) fn clear(&mut self) {
         self.spans = HashMap::new();
     }
@@ -69,3 +78,25 @@ impl Running {
 
 /// Its share of memory is set aside, since it has a lock of its own.
 pub(super) const EACH: usize = 2 * size_of::<((TraceId, SpanId), RunningSpan)>() + LONGEST_NAME;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_has_its_bounds() {
+        let mut running = Running::new(2);
+        let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
+        for id in 1..=3u64 {
+            let (id, parent, resource) = (SpanId::from(id), SpanId::INVALID, resource.clone());
+            let name = "x".repeat(10 * LONGEST_NAME).into();
+            let span = RunningSpan { id, parent, remote: None, kind: Kind::Server, start: 0, name, resource };
+            running.begin(TraceId::from(1), span);
+        }
+        assert_eq!(running.len(), 2);
+        assert!(running.iter().all(|(_, span)| span.name.len() == LONGEST_NAME));
+        running.end(TraceId::from(1), SpanId::from(1));
+        running.end(TraceId::from(1), SpanId::from(3));
+        assert_eq!(running.iter().map(|(_, span)| span.id).collect::<Vec<_>>(), [SpanId::from(2)]);
+    }
+}

@@ -163,3 +163,64 @@ impl Operations {
         size::table::<(Key, Box<Samples>)>(self.of.capacity()) + self.of.len() * each
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Status, tests};
+
+    const MILLI: u64 = 1_000_000;
+
+    fn span(name: &str, millis: u64, failed: bool) -> Span {
+        let status = if failed { Status::Error } else { Status::Unset };
+        Span { name: name.into(), end: millis * MILLI, status, ..tests::span(1, 0, Kind::Server) }
+    }
+
+    fn sample(trace: u64) -> Sample {
+        Sample { trace: TraceId::from(u128::from(trace)), span: SpanId::from(1) }
+    }
+
+    #[test]
+    fn the_slowest_the_last_that_failed_and_the_newest_of_each_decade_are_samples() {
+        let (mut samples, mut unpinned) = (Samples::new(), Vec::new());
+        // Their durations go up and down: 7, 14, 21, 28, 4, …
+        let millis = |n: u64| n * 7 % 31;
+        let pins: u32 = (1..=30)
+            .map(|n| samples.add(sample(n), &span("n", millis(n), n % 2 == 0), &mut unpinned).pins)
+            .sum();
+        let slowest: Vec<u64> = samples.slowest.iter().map(|(duration, _)| duration / MILLI).collect();
+        assert_eq!(slowest, (21..=30).rev().collect::<Vec<_>>());
+        assert_eq!(samples.failed, (12..=30).step_by(2).map(sample).collect::<Vec<_>>());
+        for (bucket, decade) in [(3, 1..10), (4, 10..31)] {
+            let all: Vec<u64> = (1..=30).filter(|n| decade.contains(&millis(*n))).collect();
+            let newest: Vec<Sample> = all[all.len() - OF_A_BUCKET..].iter().copied().map(sample).collect();
+            assert_eq!(samples.buckets[bucket], newest, "{bucket}");
+        }
+        // Each that was taken is still here, or was told when it had to go.
+        assert_eq!(samples.traces().count() + unpinned.len(), pins as usize);
+    }
+
+    #[test]
+    fn slow_is_beyond_the_99th_hundredth_of_what_is_known() {
+        let mut samples = Samples::new();
+        let mut is_slow = |millis| samples.add(sample(1), &span("n", millis, false), &mut Vec::new()).is_slow;
+        assert!((1..KNOWN).all(|_| !is_slow(1)));
+        assert!(!is_slow(1_000), "of 99 nothing is known");
+        assert!(is_slow(2_000));
+        assert!(!is_slow(1));
+    }
+
+    #[test]
+    fn so_many_operations_have_samples() {
+        let (mut operations, mut unpinned) = (Operations::new(2), Vec::new());
+        let mut add = |trace: u64, name: &str| {
+            operations.add(TraceId::from(u128::from(trace)), &span(name, 1, false), &mut unpinned).pins
+        };
+        assert!((1..).zip(["a", "b", "a", "c"]).all(|(trace, name)| add(trace, name) == 2));
+        assert_eq!(add(5, &"x".repeat(LONGEST_NAME + 1)), 0);
+        let has = |name: &str| operations.get(&Key::of(&span(name, 1, false))).is_some();
+        assert_eq!(["a", "b", "c"].map(has), [true, false, true]);
+        // That of the operation that was not seen for the longest time, as which it was twice a sample.
+        assert_eq!(unpinned, [2, 2].map(|trace: u128| TraceId::from(trace)));
+    }
+}

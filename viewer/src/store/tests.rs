@@ -185,6 +185,22 @@ fn the_slow_and_the_failed_stay_longer() {
     }
 }
 
+/// From so many spans on, ids are looked up in a table.
+#[test]
+fn a_large_trace_is_the_same_in_any_order() {
+    let span = |id: u64| Made { id, duration: id * 31 % 97, ..quick(1) };
+    let mut orders = [(1..=96).collect::<Vec<u64>>(), (1..=96).rev().collect()];
+    orders.iter_mut().for_each(|order| order.extend(1..=96));
+    for order in orders {
+        let mut store = Store::new(Limits { spans_per_trace: 1_000, ..limits(1_000) });
+        assert!(order.iter().all(|id| span(*id).insert(&mut store)));
+        let trace = store.traces.get(TraceId::from(1)).unwrap();
+        let distinct: HashSet<SpanId> = trace.spans.iter().map(|span| span.id).collect();
+        assert_eq!((trace.spans.len(), distinct.len()), (96, 96));
+        assert_eq!((trace.start, trace.end), (SECOND, SECOND + 96));
+    }
+}
+
 #[test]
 fn a_trace_that_is_full_refuses_and_says_so() {
     let mut store = Store::new(limits(1_000));
@@ -207,15 +223,46 @@ fn a_trace_does_not_push_out_all_others() {
 }
 
 #[test]
+fn what_is_kept_as_a_sample_has_its_share() {
+    let mut store = Store::new(limits(1_000));
+    for trace in 1..3_000 {
+        let span = Made { text: 9_000, ..quick(trace) }.span(&mut store);
+        let name = format!("{}", trace % 30).into();
+        assert!(store.insert(TraceId::from(trace), Span { name, ..span }, SECOND));
+        let kept: usize = store.traces.kept().map(Trace::bytes).sum();
+        assert!(kept <= store.limits.kept() / 4, "{kept} bytes");
+    }
+    assert!(store.traces.kept_count() > 10);
+    assert_eq!(store.traces.len(), store.traces.iter().count());
+}
+
+/// It would push out all that are kept.
+#[test]
+fn a_trace_larger_than_that_share_is_not_kept() {
+    let mut store = Store::new(limits(200));
+    assert!(Made { duration: 3 * SECOND, ..quick(1) }.insert(&mut store));
+    let large = |id| Made { id, name: 1, duration: 4 * SECOND, text: 60_000, ..quick(2) };
+    assert!((1..=20).all(|id| large(id).insert(&mut store)));
+    assert!(store.traces.get(TraceId::from(2)).unwrap().bytes() > store.limits.kept() / 4);
+    (10..1_000).for_each(|trace| assert!(quick(trace).insert(&mut store)));
+    let is_kept = |trace: u128| store.traces.get(TraceId::from(trace)).is_some_and(|trace| trace.is_kept);
+    assert_eq!([1, 2].map(is_kept), [true, false]);
+}
+
+#[test]
 fn what_was_cleared_is_gone_and_counted() {
     let mut store = Store::new(limits(1_000));
     let empty = store.bytes();
     (1..500).for_each(|trace| assert!(quick(trace).insert(&mut store)));
+    assert!(Made { is_error: true, ..quick(500) }.insert(&mut store));
     let (received, revision) = (store.received.spans, store.revision);
-    store.clear();
+    store.clear(SECOND);
     assert_eq!((store.traces.len(), store.received.spans), (0, received));
     assert!(store.revision > revision);
     assert_eq!(store.bytes(), empty);
+    // Who has been told of the first failure has not been told of this one.
+    assert!(Made { is_error: true, ..quick(1) }.insert(&mut store));
+    assert_eq!(store.live.failures().map(|failure| failure.number).collect::<Vec<_>>(), [2]);
 }
 
 #[test]
@@ -299,4 +346,66 @@ fn the_seconds_go_on() {
         .map(|second| (second.time, second.requests))
         .collect();
     assert_eq!(requests, [(201, 1)]);
+}
+
+#[test]
+fn a_second_is_told_again_when_it_has_changed() {
+    let mut live = Live::new();
+    live.advance(100 * SECOND);
+    let new = |live: &mut Live, before| live.take_new(before).iter().map(|it| it.time).collect::<Vec<_>>();
+    assert_eq!(new(&mut live, 100), [98, 99]);
+    assert_eq!(new(&mut live, 101), [100]);
+    assert_eq!(new(&mut live, 101), [] as [u64; 0]);
+    let late = quick(1).span(&mut Store::new(limits(1)));
+    live.add(TraceId::from(1), &Span { end: 99 * SECOND, ..late }, false, 100 * SECOND);
+    assert_eq!(new(&mut live, 101), [99]);
+}
+
+/// They are told apart by all that their resources say.
+#[test]
+fn processes_of_one_service_have_series_of_their_own() {
+    let header = Header {
+        name: "n".into(),
+        description: "".into(),
+        unit: "1".into(),
+        shape: Shape::Gauge,
+        is_monotonic: false,
+        is_cumulative: None,
+    };
+    let mut metrics = Metrics::new(1_000, 1 << 20);
+    for process in [1, 2, 1] {
+        let instance = Attribute { key: "service.instance.id".into(), value: Value::Int(process) };
+        let resource = Arc::new(Resource { service: "shop".into(), attributes: [instance].into() });
+        let point = Point { time: 1, data: Data::Number(1.0) };
+        let (attributes, exemplars) = ([].into(), Vec::new());
+        metrics.push(&header, Measurement { resource, attributes, point, exemplars, cost: 0 });
+    }
+    assert_eq!((metrics.series(), metrics.points()), (2, 3));
+}
+
+#[test]
+fn the_newest_log_records_stay() {
+    let span = quick(1).span(&mut Store::new(limits(1)));
+    let record = |time| Log {
+        time,
+        severity: 9,
+        level: "INFO".into(),
+        body: Value::Empty,
+        event: None,
+        trace: TraceId::INVALID,
+        span: SpanId::INVALID,
+        resource: span.resource.clone(),
+        scope: span.scope.clone(),
+        attributes: [].into(),
+        cost: 1_000,
+    };
+    // By their number, and by what they take: half a mebibyte here.
+    for (most, least, expected) in [(100, 100, 100), (10_000, 300, 600)] {
+        let mut store = Store::new(Limits { logs: most, ..limits(10) });
+        assert!((0..2_000).all(|time| store.log(record(time))));
+        let times: Vec<u64> = store.logs.iter().map(|(_, log)| log.time).collect();
+        assert!((least..=expected).contains(&times.len()), "{}", times.len());
+        assert_eq!(times, (0..2_000).rev().take(times.len()).collect::<Vec<_>>());
+        assert_eq!(store.evicted().logs + times.len() as u64, 2_000);
+    }
 }

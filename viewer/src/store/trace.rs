@@ -59,10 +59,10 @@ impl Trace {
     }
 
     /// Whether this span has come before. Old tracers give the server's span its client's id: so the kind counts too.
-    pub(super) fn has(&self, span: &Span) -> bool {
+    pub(super) fn has(&self, span: (SpanId, Kind)) -> bool {
         match &self.ids {
-            Some(ids) => ids.contains(&(span.id, span.kind)),
-            None => self.spans.iter().any(|other| (other.id, other.kind) == (span.id, span.kind)),
+            Some(ids) => ids.contains(&span),
+            None => self.spans.iter().any(|other| (other.id, other.kind) == span),
         }
     }
 
@@ -87,6 +87,10 @@ impl Trace {
     /// The span that everything else is below; while it has not come, the one that began first.
     pub(crate) fn root(&self) -> Option<&Span> {
         let root = self.spans.iter().find(|span| span.is_root());
-        root.or_else(|| self.spans.iter().min_by_key(|span| span.start))
+        let root = root.or_else(|| self.spans.iter().min_by_key(|span| span.start))?;
+        // What served may have come before the call of the same id.
+        let call = |span: &&Span| span.id == root.id && span.kind.is_call();
+        let call = if root.kind.is_served() { self.spans.iter().find(call) } else { None };
+        call.or(Some(root))
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Traces {
     spans: usize,
     /// Spans that have gone.
     evicted: u64,
+    /// The latest start of the traces that are not recent any more.
+    gone: u64,
     most: Most,
     unpinned: Vec<TraceId>,
 }
@@ -63,6 +65,7 @@ impl Traces {
             kept_count: 0,
             spans: 0,
             evicted: 0,
+            gone: 0,
             most,
             unpinned: Vec::new(),
         }
@@ -74,7 +77,7 @@ impl Traces {
             None => self.begin(id),
         };
         let trace = self.slab.get_mut(place).expect("a place of a trace has one");
-        if trace.has(&span) {
+        if trace.has((span.id, span.kind)) {
             return Insertion::Duplicate;
         }
         let before = trace.bytes();
@@ -123,6 +126,8 @@ impl Traces {
         }
         while let Some(place) = self.recent.pop_front() {
             let trace = self.slab.get_mut(place).expect("a recent trace is there");
+            // One that refused its only span has no start.
+            self.gone = self.gone.max(if trace.spans.is_empty() { 0 } else { trace.start });
             if trace.pins == 0 || trace.bytes() > self.most.kept_bytes {
                 self.remove(place);
                 return true;
@@ -184,7 +189,7 @@ impl Traces {
     }
 
     /// Without those that are only kept as samples, which would make statistics worse than the truth.
-    pub(crate) fn recent(&self) -> impl Iterator<Item = &Trace> {
+    pub(crate) fn recent(&self) -> impl DoubleEndedIterator<Item = &Trace> {
         self.recent.iter().rev().filter_map(|place| self.slab.get(*place))
     }
 
@@ -217,6 +222,10 @@ impl Traces {
 
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    pub(super) fn gone(&self) -> u64 {
+        self.gone
     }
 
     pub(super) fn bytes(&self) -> usize {

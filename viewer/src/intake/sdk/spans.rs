@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::Context;
-use opentelemetry::trace::{Span as _, SpanContext};
+use opentelemetry::trace::{Span as _, SpanId, TraceId};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanExporter, SpanProcessor};
 
@@ -31,8 +31,10 @@ impl SpanProcessor for SpanIntake {
     }
 
     fn on_end(&self, span: SpanData) {
-        self.shared.end(&span.span_context);
+        let ended = ids(&span);
+        // First this, so that whoever asks meanwhile sees it somewhere.
         self.shared.take_span(span, &self.resource);
+        self.shared.end(ended);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -83,8 +85,9 @@ impl<P: SpanProcessor> SpanProcessor for Watch<P> {
     }
 
     fn on_end(&self, span: SpanData) {
-        self.shared.end(&span.span_context);
+        let ended = ids(&span);
         self.inner.on_end(span);
+        self.shared.end(ended);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -117,7 +120,11 @@ impl Shared {
         self.running().begin(span.span_context().trace_id(), running);
     }
 
-    fn end(&self, span: &SpanContext) {
-        self.running().end(span.trace_id(), span.span_id());
+    fn end(&self, (trace, span): (TraceId, SpanId)) {
+        self.running().end(trace, span);
     }
+}
+
+fn ids(span: &SpanData) -> (TraceId, SpanId) {
+    (span.span_context.trace_id(), span.span_context.span_id())
 }
