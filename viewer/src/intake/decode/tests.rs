@@ -177,11 +177,11 @@ fn what_is_no_bomb_is_decoded() {
         let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
         ExportTraceServiceRequest { resource_spans }
     };
-    let full = request(36_000);
+    let full = request(31_000);
     let bytes = full.encode_to_vec();
     assert!((14 * MIB..16 * MIB).contains(&bytes.len()), "{} bytes", bytes.len());
     assert_eq!(protobuf::<ExportTraceServiceRequest>(&bytes).unwrap(), full);
-    let full = request(10_000);
+    let full = request(12_500);
     let text = serde_json::to_vec(&full).unwrap();
     assert!((14 * MIB..16 * MIB).contains(&text.len()), "{} bytes", text.len());
     assert_eq!(json::<ExportTraceServiceRequest>(&text).unwrap(), full);
