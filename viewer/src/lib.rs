@@ -37,7 +37,7 @@
 //! # Who may look
 //!
 //! Whoever is on this machine, where the address is loopback, as it is unless said otherwise. On any other address a token is asked for
-//! ([`Serving::token`]). Requests for hosts that are not the viewer's and changes that other pages ask for are refused.
+//! ([`Serving::token`]). Requests for hosts that are not the viewer's, and questions and changes that other pages ask for, are refused.
 // Tests may: there a panic is the message.
 #![warn(clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

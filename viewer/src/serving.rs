@@ -118,18 +118,21 @@ impl Serving {
         LogIntake::new(self.shared.clone())
     }
 
-    /// Takes a file in: OTLP's JSON or protobuf (by the ending `.pb` or `.bin`), Jaeger's JSON, or a trace that was saved here. Tells
-    /// how many spans it held.
+    /// Takes a file in: OTLP's JSON or protobuf (by the ending `.pb` or `.bin`; traces, logs, metrics), Jaeger's JSON, or a trace that was
+    /// saved here. Tells how many spans it held.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is none of these ([`Error::is_file`]).
+    /// If the file cannot be read, is none of these, or would take more than eight times its size (and 96 MiB) when it is decoded
+    /// ([`Error::is_file`]).
     pub fn import(&self, file: impl AsRef<Path>) -> Result<u64, Error> {
         let file = file.as_ref();
         let named = |problem: String| Error::file(format!("{}: {problem}", file.display()));
         let bytes = std::fs::read(file).map_err(|error| named(error.to_string()))?;
         let is_protobuf = file.extension().is_some_and(|ending| ending == "pb" || ending == "bin");
-        intake::import(&self.shared, &bytes, is_protobuf).map(|imported| imported.spans).map_err(named)
+        intake::import(&self.shared, &bytes, is_protobuf)
+            .map(|imported| imported.spans)
+            .map_err(|unsound| named(unsound.to_string()))
     }
 }
 

@@ -5,7 +5,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::FutureExt;
 
 use crate::error::Error;
-use crate::http::{self, App, Broadcast, Guard};
+use crate::http::{self, Allowance, App, Broadcast, Guard, Protocol};
 use crate::serving::{Serving, Threads};
 use crate::shared::Shared;
 use crate::store::Limits;
@@ -192,13 +192,14 @@ async fn run(
     let shared = app.shared.clone();
     tokio::spawn(app.broadcast.clone().run(shared.clone()));
     tokio::spawn(async move { shared.work().await });
+    let allowance = Allowance::DEFAULT;
     if let Some(listener) = otlp_http {
         let router = http::intake(app.clone(), guard.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        tokio::spawn(http::serve(listener, Protocol::Http1, router, allowance));
     }
     if let Some(listener) = otlp_grpc {
-        tokio::spawn(http::grpc(&app, &guard, listener));
+        let router = http::grpc(app.clone(), guard.clone());
+        tokio::spawn(http::serve(listener, Protocol::Http2, router, allowance));
     }
-    // It ends with the runtime.
-    let _ = axum::serve(page, http::page(app, guard)).await;
+    http::serve(page, Protocol::Http1, http::page(app, guard), allowance).await;
 }

@@ -201,6 +201,79 @@ fn files_are_read_by_their_names() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// The same as above in protobuf, each signal by itself and all one after the other.
+#[test]
+fn protobuf_is_told_by_what_is_in_it() {
+    use opentelemetry_proto::tonic::logs::v1::LogsData;
+    use opentelemetry_proto::tonic::metrics::v1::MetricsData;
+    use opentelemetry_proto::tonic::trace::v1::TracesData;
+    use prost::Message;
+    let point = json!({ "timeUnixNano": "1764417067000000000", "asDouble": 0.5 });
+    let gauge = json!({ "name": "gauge", "gauge": { "dataPoints": [point] } });
+    let sum = json!({ "name": "sum", "sum": { "dataPoints": [point], "aggregationTemporality": 2 } });
+    // A name and a description as long as ids are.
+    let odd =
+        json!({ "name": "sixteen letters.", "description": "eight...", "gauge": { "dataPoints": [point] } });
+    let metrics = json!({ "resourceMetrics": [
+        { "scopeMetrics": [{ "metrics": [gauge, sum] }] },
+        { "scopeMetrics": [{ "metrics": [odd] }] },
+    ] });
+    let metrics = serde_json::from_value::<MetricsData>(metrics).unwrap().encode_to_vec();
+    let traces = serde_json::from_value::<TracesData>(otlp()).unwrap().encode_to_vec();
+    let logs = serde_json::from_value::<LogsData>(otlp()).unwrap().encode_to_vec();
+    let bare = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [{ "traceId": "41".repeat(16), "spanId": "41".repeat(8) }] }] }] });
+    let bare = serde_json::from_value::<TracesData>(bare).unwrap().encode_to_vec();
+    let record = json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [{ "body": { "stringValue": "x" } }] }] }] });
+    let record = serde_json::from_value::<LogsData>(record).unwrap().encode_to_vec();
+    let all = [&*logs, &traces, &metrics].concat();
+    for (name, file, expected) in [
+        ("traces", traces, [1, 0, 0]),
+        ("metrics", metrics, [0, 0, 3]),
+        ("logs", logs, [0, 1, 0]),
+        ("all", all, [1, 1, 3]),
+        ("a span with letters for ids and no times", bare, [1, 0, 0]),
+        ("a record without a time", record, [0, 1, 0]),
+    ] {
+        let page = page();
+        let request =
+            page.client.post(page.url("/api/v1/import")).header("content-type", "application/x-protobuf");
+        let answer: Value = request.body(file).send().unwrap().json().unwrap();
+        let counts = ["spans", "logs", "points"].map(|signal| answer[signal].as_u64().unwrap_or_default());
+        assert_eq!(counts, expected, "{name}: {answer}");
+        let stats = page.json("/stats");
+        assert_eq!(
+            ["spans", "logs", "points"].map(|signal| stats[signal].as_u64().unwrap()),
+            expected,
+            "{name}"
+        );
+    }
+    let page = page();
+    for (file, why) in
+        [(&b"\x0a\x04none"[..], "no protobuf of OTLP's traces, logs or metrics"), (b"", "nothing was found")]
+    {
+        let request =
+            page.client.post(page.url("/api/v1/import")).header("content-type", "application/x-protobuf");
+        let answer = request.body(file).send().unwrap();
+        assert_eq!(answer.status(), 400);
+        assert!(answer.text().unwrap().contains(why), "{why}");
+    }
+}
+
+#[test]
+fn ids_are_hexadecimal_digits() {
+    let page = page();
+    let span = |id: &str| {
+        json!({ "id": id, "name": "n", "kind": "server", "start": 0, "end": 1, "status": "ok", "message": "",
+        "resource": 0, "scope": 0, "attributes": [] })
+    };
+    let scope = json!({ "name": "", "version": "", "schemaUrl": "", "attributes": [] });
+    for (id, expected) in [("00000000000000fF", 200), ("+f+f+f+f+f+f+f+f", 400), ("000000000000000", 400)] {
+        let saved = json!({ "format": "otelhttp-trace/1", "id": TRACE, "epoch": "1", "spans": [span(id)], "scopes": [scope],
+            "resources": [{ "attributes": [] }] });
+        assert_eq!(page.post("/api/v1/import", saved.to_string()).status(), expected, "{id}");
+    }
+}
+
 /// As a number in JSON may be larger than whatever holds a time.
 #[test]
 fn times_may_be_as_odd_as_numbers_can_be() {

@@ -199,6 +199,8 @@ fn bodies_have_an_end() {
     assert_eq!(send("/v1/traces", "application/json", "identity", b"{".to_vec()).status(), 400);
     assert_eq!(send("/v1/traces", "application/x-protobuf", "identity", vec![255; 100]).status(), 400);
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
+    assert_eq!(send("/api/v1/import", "application/json", "identity", deep.clone()).status(), 400);
+    let deep = [b"{\"resourceSpans\":[{\"unknown\":", &*deep, b"}]}"].concat();
     let answer = send("/api/v1/import", "application/json", "identity", deep);
     assert_eq!(answer.status(), 400);
     assert!(answer.text().unwrap().contains("recursion limit"));
@@ -305,6 +307,58 @@ fn its_own_routes_are_never_traced() {
     }
     let stats = page.json("/stats");
     assert_eq!((&stats["received"]["spans"], &stats["running"]), (&json!(0), &json!(0)));
+}
+
+/// What costs the viewer something is asked by its own page, or by no page at all. A link may lead to its pages.
+#[test]
+fn other_pages_ask_nothing() {
+    let page = page();
+    let asked = |path: &str, name: &str, value: &str| {
+        page.client.get(page.url(path)).header(name, value).send().unwrap().status()
+    };
+    let foreign = [
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ];
+    for (name, value) in foreign {
+        for path in [
+            "/api/v1/live",
+            "/api/v1/live/history",
+            "/api/v1/traces",
+            "/api/v1/nothing",
+            "/traces.txt",
+            "/operations.txt",
+            "/trace/1.txt",
+        ] {
+            assert_eq!(asked(path, name, value), 403, "{path} {name}: {value}");
+        }
+        for path in ["/", "/traces", "/trace/1"] {
+            assert_ne!(asked(path, name, value), 403, "{path} {name}: {value}");
+        }
+    }
+    for (name, value) in
+        [("origin", &*page.url("")), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none")]
+    {
+        assert_eq!(asked("/api/v1/live/history", name, value), 200, "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_page_that_goes_leaves_its_place() {
+    let page = page();
+    let look = || page.client.get(page.url("/api/v1/live")).send().unwrap();
+    let mut looking: Vec<_> = (0..32).map(|_| look()).collect();
+    assert!(looking.iter().all(|answer| answer.status() == 200));
+    let answer = look();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.text().unwrap().contains("32 pages"));
+    looking.pop();
+    let deadline = std::time::Instant::now() + common::SOON;
+    while look().status() != 200 {
+        assert!(std::time::Instant::now() < deadline, "the place is not free");
+    }
 }
 
 /// What is no HTTP at all closes its connection, and no other.

@@ -114,6 +114,45 @@ fn five_thousand_spans_a_second_are_taken_in_while_somebody_looks() {
     assert!(looks > 0);
 }
 
+/// Points of one instrument that the seconds show, in so many series.
+fn measured(series: usize, points: usize) -> Vec<u8> {
+    use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+    use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+    use opentelemetry_proto::tonic::metrics::v1::{
+        Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, metric,
+    };
+    let now = now();
+    let point = |number: usize| NumberDataPoint {
+        attributes: vec![pair("number", (number % series).to_string())],
+        time_unix_nano: now - 1_000_000_000 * (points - number / series) as u64,
+        value: Some(Value::AsDouble(1.0)),
+        ..NumberDataPoint::default()
+    };
+    let gauge = Gauge { data_points: (0..series * points).map(point).collect() };
+    let data = Some(metric::Data::Gauge(gauge));
+    let metrics = vec![Metric { name: "process.memory.usage".to_owned(), data, ..Metric::default() }];
+    let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
+    let resource_metrics = vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }];
+    ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
+}
+
+/// Each point once, and not for each second.
+#[test]
+fn the_seconds_look_at_no_point_twice() {
+    const SERIES: usize = 500;
+    const POINTS: usize = 20;
+    let page = serve(Viewer::new());
+    let request = page.client.post(page.url("/v1/metrics")).header("content-type", "application/x-protobuf");
+    assert_eq!(request.body(measured(SERIES, POINTS)).send().unwrap().status(), 200);
+    let stats = page.json("/stats");
+    assert_eq!(stats["points"], SERIES * POINTS, "{stats}");
+    let response = page.get("/api/v1/live/history");
+    let scanned: usize = response.headers()["x-rows-scanned"].to_str().unwrap().parse().unwrap();
+    assert!((SERIES * POINTS..=SERIES * POINTS + 350).contains(&scanned), "{scanned} rows");
+    let ticks: serde_json::Value = response.json().unwrap();
+    assert_eq!(ticks["ticks"].as_array().unwrap().last().unwrap()["memory"], SERIES as f64, "{ticks}");
+}
+
 /// The questions of a page to a full store.
 #[test]
 fn a_question_looks_at_no_row_twice() {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::intake::decode::Unsound;
 use crate::shared::Shared;
 
 const ROWS_SCANNED: HeaderName = HeaderName::from_static("x-rows-scanned");
@@ -26,6 +27,15 @@ impl Problem {
 
     pub(super) fn bad(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// What was sent is not taken in.
+    pub(super) fn of(unsound: &Unsound) -> Self {
+        let status = match unsound {
+            Unsound::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Unsound::Malformed(_) => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, unsound.to_string())
     }
 
     pub(super) fn at(self, at: usize) -> Self {

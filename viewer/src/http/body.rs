@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::answer::Problem;
+use super::arrival::{Gone, gone};
 
 pub(super) fn is_protobuf(headers: &HeaderMap) -> bool {
     kind(headers) == Some("application/x-protobuf")
@@ -35,7 +36,7 @@ pub(super) async fn unpacked(request: Request<Body>, most: usize) -> Result<Byte
     };
     let collected = Limited::new(request.into_body(), most).collect().await;
     let bytes = collected.map_err(|error| {
-        if error.downcast_ref::<LengthLimitError>().is_some() { too_large(most) } else { broken_off() }
+        if error.downcast_ref::<LengthLimitError>().is_some() { too_large(most) } else { broken_off(&*error) }
     })?;
     if is_packed { unpack(&bytes.to_bytes(), most) } else { Ok(bytes.to_bytes()) }
 }
@@ -53,8 +54,12 @@ fn too_large(most: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message)
 }
 
-fn broken_off() -> Problem {
-    Problem::bad("the body broke off")
+fn broken_off(error: &(dyn std::error::Error + 'static)) -> Problem {
+    match gone(error) {
+        Some(late @ Gone::Late) => Problem::new(StatusCode::REQUEST_TIMEOUT, late.to_string()),
+        Some(crowded @ Gone::Crowded) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, crowded.to_string()),
+        None => Problem::bad("the body broke off"),
+    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -56,16 +57,19 @@ impl Guard {
 
 /// In front of everything. What is done here and below is never traced.
 pub(super) async fn check(State(guard): State<Guard>, request: Request<Body>, next: Next) -> Response {
-    let suppressed = Context::current().with_telemetry_suppressed();
     let mut response = match guard.refuse(&request) {
         Some(response) => response,
-        None => next.run(request).with_context(suppressed).await,
+        None => untraced(next.run(request)).await,
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+pub(super) fn untraced<F: Future>(of: F) -> impl Future<Output = F::Output> {
+    of.with_context(Context::current().with_telemetry_suppressed())
 }
 
 impl Guard {
@@ -77,8 +81,11 @@ impl Guard {
             return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, message).into_response());
         }
         let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-        if !is_safe && !is_own(headers, host) {
-            let message = "other pages may not do this: the request's `origin` is not the viewer's";
+        // A link may lead to a page of ours; what the store is asked and told is for our own page and for programs.
+        let may_be_linked_to = is_safe && is_page(request.uri().path());
+        if !may_be_linked_to && !is_own(headers, host) {
+            let message =
+                "other pages may not do this: the request's `origin` or `sec-fetch-site` is not the viewer's";
             return Some(Problem::new(StatusCode::FORBIDDEN, message).into_response());
         }
         self.ask_for_token(request, is_safe)
@@ -121,6 +128,11 @@ impl Guard {
         let cookie = format!("{}={token}; Path=/; HttpOnly; SameSite=Strict", self.0.cookie);
         (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::SET_COOKIE, cookie)]).into_response()
     }
+}
+
+/// Addresses of the application and its files.
+fn is_page(path: &str) -> bool {
+    !path.starts_with("/api/") && !path.ends_with(".txt")
 }
 
 fn without_port(host: &str) -> &str {

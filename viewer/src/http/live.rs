@@ -10,13 +10,13 @@ use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_core::Stream;
 use serde::Serialize;
-use tokio::sync::broadcast;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::time::{Instant, interval_at};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::App;
-use super::answer::{Problem, json};
+use super::answer::{Problem, Timing, json};
 use crate::query;
 use crate::shared::{Shared, now};
 
@@ -25,10 +25,20 @@ const MOST: usize = 32;
 /// How many events a page may be behind, before it is told all anew.
 const BEHIND: usize = 1_024;
 const SECOND: u64 = 1_000_000_000;
+/// What a second shows of what processes measure of themselves.
+const MEASURED: [&str; 4] = [
+    "http.server.active_requests",
+    "process.cpu.utilization",
+    "process.memory.usage",
+    "tokio.worker.utilization",
+];
 
 /// Tells all pages what happens.
 #[derive(Clone, Debug)]
-pub(crate) struct Broadcast(broadcast::Sender<Said>);
+pub(crate) struct Broadcast {
+    pages: broadcast::Sender<Said>,
+    places: Arc<Semaphore>,
+}
 
 #[derive(Clone, Debug)]
 struct Said {
@@ -45,7 +55,7 @@ impl Said {
 
 impl Broadcast {
     pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(BEHIND))
+        Self { pages: broadcast::Sender::new(BEHIND), places: Arc::new(Semaphore::new(MOST)) }
     }
 
     /// Once a second, for ever.
@@ -56,7 +66,7 @@ impl Broadcast {
         let mut told = shared.write(|store| store.live.failed());
         loop {
             seconds.tick().await;
-            told = match self.0.receiver_count() {
+            told = match self.pages.receiver_count() {
                 // Whoever comes is told the past anyway.
                 0 => shared.write(|store| store.live.failed()),
                 _ => self.tell(&shared, told),
@@ -66,15 +76,16 @@ impl Broadcast {
 
     fn tell(&self, shared: &Shared, told: u64) -> u64 {
         let now = now();
-        let (ticks, (failures, last)) = shared.read(|store, running| {
+        let (seconds, recent, running, (failures, last)) = shared.read(|store, running| {
             store.live.advance(now);
             let seconds = store.live.take_new(now / SECOND);
-            let ticks: Vec<query::Tick> =
-                seconds.iter().map(|second| query::tick(store, running, second, now)).collect();
-            (ticks, query::failures(store, told))
+            (seconds, store.recent(&MEASURED, now), running.clone(), query::failures(store, told))
         });
+        let store = recent.into_store();
+        let ticks: Vec<query::Tick> =
+            seconds.iter().map(|second| query::tick(&store, &running, second, now)).collect();
         // Nobody may be there any more.
-        let say = |said: Said| self.0.send(said).is_ok();
+        let say = |said: Said| self.pages.send(said).is_ok();
         ticks.iter().map(|tick| Said::new("tick", tick)).for_each(|said| {
             say(said);
         });
@@ -85,23 +96,32 @@ impl Broadcast {
     }
 }
 
-fn past(shared: &Shared) -> impl Serialize + use<> {
-    shared.read(|store, running| query::history(store, running, now()))
+/// What happened, and how many rows were looked at for it. Nobody waits while it is made of them.
+fn past(shared: &Shared) -> (impl Serialize + use<>, u64) {
+    let now = now();
+    let (recent, running) = shared.read(|store, running| {
+        store.live.advance(now);
+        (store.recent(&MEASURED, now), running.clone())
+    });
+    let scanned = recent.scanned;
+    (query::history(&mut recent.into_store(), &running, now), scanned)
 }
 
 pub(super) async fn history(State(app): State<App>) -> Response {
-    json(&past(&app.shared))
+    let timing = Timing::start();
+    let (past, scanned) = past(&app.shared);
+    timing.stop(&app.shared, scanned).on(json(&past))
 }
 
 pub(super) async fn stream(State(app): State<App>) -> Response {
-    if app.broadcast.0.receiver_count() >= MOST {
+    let Ok(place) = app.broadcast.places.clone().try_acquire_owned() else {
         let message = format!("{MOST} pages are looking already");
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response();
-    }
+    };
     // What comes while the past is written is told twice rather than not at all.
-    let told = BroadcastStream::new(app.broadcast.0.subscribe());
-    let first = Some(Said::new("history", &past(&app.shared)));
-    let events = Events { first, told, shared: app.shared };
+    let told = BroadcastStream::new(app.broadcast.pages.subscribe());
+    let first = Some(Said::new("history", &past(&app.shared).0));
+    let events = Events { first, told, shared: app.shared, _place: place };
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
 }
 
@@ -110,6 +130,8 @@ struct Events {
     first: Option<Said>,
     told: BroadcastStream<Said>,
     shared: Arc<Shared>,
+    /// One of those that there are, until the page goes.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Stream for Events {
@@ -120,7 +142,7 @@ impl Stream for Events {
             Some(first) => first,
             None => match std::task::ready!(Pin::new(&mut self.told).poll_next(cx)) {
                 Some(Ok(said)) => said,
-                Some(Err(BroadcastStreamRecvError::Lagged(_))) => Said::new("history", &past(&self.shared)),
+                Some(Err(BroadcastStreamRecvError::Lagged(_))) => Said::new("history", &past(&self.shared).0),
                 None => return Poll::Ready(None),
             },
         };

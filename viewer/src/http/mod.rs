@@ -2,13 +2,16 @@
 
 mod answer;
 mod api;
+mod arrival;
 mod assets;
 mod body;
+mod departure;
 mod grpc;
 mod guard;
 mod live;
 mod otlp;
 mod params;
+mod server;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,9 +21,10 @@ use axum::{Router, middleware};
 
 use crate::shared::Shared;
 
-pub(crate) use grpc::server as grpc;
+pub(crate) use grpc::intake as grpc;
 pub(crate) use guard::Guard;
 pub(crate) use live::Broadcast;
+pub(crate) use server::{Allowance, Protocol, serve};
 
 /// What every handler may ask.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use super::answer::{Problem, json};
 use super::{App, body};
 use crate::intake::Report;
+use crate::intake::decode::{self, Shaped};
 
 /// "The response MUST use the same Content-Type as the request."
 #[derive(Clone, Copy)]
@@ -90,7 +91,7 @@ fn partial(report: Report) -> Option<(i64, String)> {
 
 async fn receive<Q, A>(app: &App, request: Request<Body>, take: impl FnOnce(&Q) -> A) -> Response
 where
-    Q: Message + Default + DeserializeOwned,
+    Q: Message + Default + DeserializeOwned + Shaped,
     A: Message + Serialize,
 {
     let format = match body::kind(request.headers()) {
@@ -106,12 +107,12 @@ where
         Err(problem) => return failed(format, &problem),
     };
     let decoded = match format {
-        Format::Protobuf => Q::decode(bytes).map_err(|error| error.to_string()),
-        Format::Json => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+        Format::Protobuf => decode::protobuf(&bytes),
+        Format::Json => decode::json(&bytes),
     };
     match decoded {
         Ok(request) => written(format, StatusCode::OK, &take(&request)),
-        Err(error) => failed(format, &Problem::bad(format!("this is no OTLP: {error}"))),
+        Err(unsound) => failed(format, &Problem::of(&unsound.of("this is no OTLP"))),
     }
 }
 

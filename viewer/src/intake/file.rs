@@ -5,10 +5,12 @@ use opentelemetry_proto::tonic::logs::v1::{LogsData, ResourceLogs};
 use opentelemetry_proto::tonic::metrics::v1::{MetricsData, ResourceMetrics};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, TracesData};
 use prost::Message;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Deserializer, Value};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::Deserializer;
+use serde_json::error::Category;
 
+use super::decode::{self, Budget, Shape, Unsound};
 use super::{document, jaeger};
 use crate::shared::Shared;
 
@@ -32,11 +34,15 @@ pub(super) struct Content {
     pub(super) metrics: Vec<ResourceMetrics>,
 }
 
+/// A file may take so many times its size when it is decoded, if that is more than what any message may.
+const TIMES: usize = 8;
+
 /// Takes a file in, or says why it cannot.
-pub(crate) fn import(shared: &Shared, bytes: &[u8], is_protobuf: bool) -> Result<Imported, String> {
-    let content = if is_protobuf { protobuf(bytes)? } else { text(bytes)? };
+pub(crate) fn import(shared: &Shared, bytes: &[u8], is_protobuf: bool) -> Result<Imported, Unsound> {
+    let budget = &mut Budget::new(decode::MOST.max(bytes.len().saturating_mul(TIMES)));
+    let content = if is_protobuf { protobuf(bytes, budget)? } else { text(bytes, budget)? };
     if content.spans.is_empty() && content.logs.is_empty() && content.metrics.is_empty() {
-        return Err("nothing was found in it: no spans, no log records, no metrics".to_owned());
+        return Err("nothing was found in it: no spans, no log records, no metrics".into());
     }
     let reports = [
         shared.take_spans(&content.spans),
@@ -46,61 +52,137 @@ pub(crate) fn import(shared: &Shared, bytes: &[u8], is_protobuf: bool) -> Result
     let [spans, logs, points] = reports.each_ref().map(|report| report.accepted);
     let why = reports.into_iter().find_map(|report| report.why);
     if let (0, Some(why)) = (spans + logs + points, why) {
-        return Err(why);
+        return Err(why.into());
     }
     Ok(Imported { spans, logs, points, traces: ids(&content.spans) })
 }
 
-fn protobuf(bytes: &[u8]) -> Result<Content, String> {
-    let traces = TracesData::decode(bytes).map_err(|error| format!("no protobuf of OTLP traces: {error}"))?;
-    Ok(Content { spans: traces.resource_spans, ..Content::default() })
-}
+/// The groups of a signal are as large as those of another.
+const PART: usize = size_of::<ResourceSpans>();
 
-/// One object, or several one after the other, as the collector's file exporter writes them.
-fn text(bytes: &[u8]) -> Result<Content, String> {
+/// `TracesData`, `LogsData`, `MetricsData`, or several of them one after the other: all are lists under the same number.
+fn protobuf(bytes: &[u8], budget: &mut Budget) -> Result<Content, Unsound> {
     let mut content = Content::default();
-    for value in Deserializer::from_slice(bytes).into_iter::<Value>() {
-        add(&mut content, value.map_err(|error| format!("no JSON: {error}"))?)?;
-    }
+    decode::each_part(bytes, |_| budget.spend(2 * PART))
+        .and_then(|()| decode::each_part(bytes, |part| add_part(&mut content, part, budget)))
+        .map_err(|unsound| unsound.of("no protobuf of OTLP's traces, logs or metrics"))?;
     Ok(content)
 }
 
-fn add(content: &mut Content, value: Value) -> Result<(), String> {
-    let Value::Object(mut object) = value else { return Err(UNKNOWN.to_owned()) };
+/// Nothing in it says what it is. But a record's first field has a type that no span's and no metric's has, and a metric with
+/// data is no span: the numbers that data has are those of a span's times and counts.
+fn add_part(content: &mut Content, part: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
+    let logs = attempt(&decode::RESOURCE_LOGS, part, budget, |logs: &ResourceLogs| {
+        logs.scope_logs.iter().any(|group| !group.log_records.is_empty())
+    });
+    if let Some(logs) = logs {
+        content.logs.push(logs);
+        return Ok(());
+    }
+    let metrics = attempt(&decode::RESOURCE_METRICS, part, budget, |metrics: &ResourceMetrics| {
+        metrics.scope_metrics.iter().flat_map(|group| &group.metrics).any(|metric| metric.data.is_some())
+    });
+    if let Some(metrics) = metrics {
+        content.metrics.push(metrics);
+        return Ok(());
+    }
+    content.spans.push(decode::protobuf_as(&decode::RESOURCE_SPANS, part, budget)?);
+    Ok(())
+}
+
+/// Reads a part as something that it may not be.
+fn attempt<T: Message + Default>(
+    shape: &'static Shape,
+    part: &[u8],
+    budget: &mut Budget,
+    holds: impl FnOnce(&T) -> bool,
+) -> Option<T> {
+    let mut rest = budget.clone();
+    let read = decode::protobuf_as(shape, part, &mut rest).ok().filter(holds)?;
+    *budget = rest;
+    Some(read)
+}
+
+/// One object, or several one after the other, as the collector's file exporter writes them.
+fn text(bytes: &[u8], budget: &mut Budget) -> Result<Content, Unsound> {
+    let mut content = Content::default();
+    let mut objects = Deserializer::from_slice(bytes).into_iter::<Keys>();
+    loop {
+        let start = objects.byte_offset();
+        let Some(keys) = objects.next() else { return Ok(content) };
+        let keys = keys.map_err(|error| match error.classify() {
+            Category::Data => UNKNOWN.to_owned(),
+            _ => format!("no JSON: {error}"),
+        })?;
+        add(&mut content, &keys, &bytes[start..objects.byte_offset()], budget)?;
+    }
+}
+
+/// What there is in an object, without what it is.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Keys {
+    resource_spans: Option<IgnoredAny>,
+    /// Tempo says so for the same.
+    batches: Option<IgnoredAny>,
+    resource_logs: Option<IgnoredAny>,
+    resource_metrics: Option<IgnoredAny>,
+    data: Option<IgnoredAny>,
+    format: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Batches {
+    batches: Vec<ResourceSpans>,
+}
+
+fn add(content: &mut Content, keys: &Keys, object: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
+    // Serde takes a list for an object.
+    if object.trim_ascii_start().first() != Some(&b'{') {
+        return Err(UNKNOWN.into());
+    }
     let mut is_known = false;
-    // Tempo says `batches` for the same.
-    for key in ["resourceSpans", "batches"] {
-        if let Some(list) = object.remove(key) {
-            let data: TracesData = parse("resourceSpans", list)?;
-            content.spans.extend(data.resource_spans);
-            is_known = true;
-        }
-    }
-    if let Some(list) = object.remove("resourceLogs") {
-        content.logs.extend(parse::<LogsData>("resourceLogs", list)?.resource_logs);
+    if keys.resource_spans.is_some() {
+        let data: TracesData = parse("resourceSpans", &decode::TRACES, object, budget)?;
+        content.spans.extend(data.resource_spans);
         is_known = true;
     }
-    if let Some(list) = object.remove("resourceMetrics") {
-        content.metrics.extend(parse::<MetricsData>("resourceMetrics", list)?.resource_metrics);
+    if keys.batches.is_some() {
+        let data: Batches = parse("batches", &decode::TRACES, object, budget)?;
+        content.spans.extend(data.batches);
         is_known = true;
     }
-    if object.get("format").and_then(Value::as_str) == Some(document::FORMAT) {
-        document::read(content, Value::Object(object))
-    } else if let Some(data) = object.remove("data") {
-        jaeger::read(content, data)
+    if keys.resource_logs.is_some() {
+        let data: LogsData = parse("resourceLogs", &decode::LOGS, object, budget)?;
+        content.logs.extend(data.resource_logs);
+        is_known = true;
+    }
+    if keys.resource_metrics.is_some() {
+        let data: MetricsData = parse("resourceMetrics", &decode::METRICS, object, budget)?;
+        content.metrics.extend(data.resource_metrics);
+        is_known = true;
+    }
+    if keys.format.as_deref() == Some(document::FORMAT) {
+        document::read(content, object, budget)
+    } else if keys.data.is_some() {
+        jaeger::read(content, object, budget)
     } else if is_known {
         Ok(())
     } else {
-        Err(UNKNOWN.to_owned())
+        Err(UNKNOWN.into())
     }
 }
 
 const UNKNOWN: &str = "it is neither OTLP JSON (`resourceSpans`, `resourceLogs`, `resourceMetrics`), nor Jaeger's (`data`), \
                        nor a trace of this viewer (`format`)";
 
-fn parse<T: DeserializeOwned>(key: &str, list: Value) -> Result<T, String> {
-    let object = serde_json::Map::from_iter([(key.to_owned(), list)]);
-    serde_json::from_value(Value::Object(object)).map_err(|error| format!("no OTLP in `{key}`: {error}"))
+fn parse<T: DeserializeOwned>(
+    key: &str,
+    shape: &'static Shape,
+    object: &[u8],
+    budget: &mut Budget,
+) -> Result<T, Unsound> {
+    decode::json_as(shape, object, budget).map_err(|unsound| unsound.of(&format!("no OTLP in `{key}`")))
 }
 
 fn ids(spans: &[ResourceSpans]) -> Vec<String> {

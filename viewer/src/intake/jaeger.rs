@@ -8,7 +8,13 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as S
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::decode::{self, Budget, Unsound};
 use super::file::Content;
+
+#[derive(Deserialize)]
+struct File {
+    data: Vec<Trace>,
+}
 
 #[derive(Deserialize)]
 struct Trace {
@@ -74,31 +80,43 @@ struct Log {
     fields: Vec<Tag>,
 }
 
-pub(super) fn read(content: &mut Content, data: Value) -> Result<(), String> {
-    let traces: Vec<Trace> =
-        serde_json::from_value(data).map_err(|error| format!("no traces of Jaeger in `data`: {error}"))?;
-    for trace in traces {
-        for span in trace.spans {
-            let process = trace.processes.get(&span.process_id);
-            content.spans.push(group(process, span)?);
-        }
+pub(super) fn read(content: &mut Content, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
+    let File { data } = decode::json_as(&decode::JAEGER, bytes, budget)
+        .map_err(|unsound| unsound.of("no traces of Jaeger in `data`"))?;
+    for trace in data {
+        add(content, trace)?;
     }
     Ok(())
 }
 
-fn group(process: Option<&Process>, mut span: Span) -> Result<ResourceSpans, String> {
-    let resource = process.map(|process| {
-        let service = text_pair("service.name", &process.service_name);
-        let attributes = [service].into_iter().chain(process.tags.iter().map(pair)).collect();
-        Resource { attributes, ..Resource::default() }
-    });
+/// One group for each process.
+fn add(content: &mut Content, trace: Trace) -> Result<(), String> {
+    let mut groups = HashMap::new();
+    for mut span in trace.spans {
+        let process = trace.processes.get(&span.process_id);
+        let name = process.map(|_| std::mem::take(&mut span.process_id));
+        let place = *groups.entry(name).or_insert_with(|| {
+            content.spans.push(ResourceSpans { resource: process.map(resource), ..ResourceSpans::default() });
+            content.spans.len() - 1
+        });
+        content.spans[place].scope_spans.push(scoped(span)?);
+    }
+    Ok(())
+}
+
+fn resource(process: &Process) -> Resource {
+    let service = text_pair("service.name", &process.service_name);
+    let attributes = [service].into_iter().chain(process.tags.iter().map(pair)).collect();
+    Resource { attributes, ..Resource::default() }
+}
+
+fn scoped(mut span: Span) -> Result<ScopeSpans, String> {
     let mut named =
         |keys: [&str; 2]| keys.iter().find_map(|key| take(&mut span.tags, key)).unwrap_or_default();
     let name = named(["otel.scope.name", "otel.library.name"]);
     let version = named(["otel.scope.version", "otel.library.version"]);
     let scope = Some(InstrumentationScope { name, version, ..InstrumentationScope::default() });
-    let scope_spans = vec![ScopeSpans { scope, spans: vec![sent(span)?], schema_url: String::new() }];
-    Ok(ResourceSpans { resource, scope_spans, schema_url: String::new() })
+    Ok(ScopeSpans { scope, spans: vec![sent(span)?], schema_url: String::new() })
 }
 
 fn sent(mut span: Span) -> Result<Sent, String> {

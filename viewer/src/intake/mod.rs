@@ -1,5 +1,6 @@
 //! The ways in: from the SDK of this process, by OTLP from others, from files.
 
+pub(crate) mod decode;
 mod document;
 mod file;
 mod jaeger;

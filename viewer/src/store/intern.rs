@@ -24,12 +24,22 @@ pub(crate) struct Interner {
     scopes: Vec<Arc<Scope>>,
     /// Of the resources and scopes.
     sources: usize,
+    /// So many of them find no room before it is looked again which of the others are no longer used.
+    source_patience: usize,
 }
 
 impl Interner {
     pub(super) fn new(limit: usize) -> Self {
-        let texts = HashSet::new();
-        Self { texts, bytes: 0, limit, patience: 0, resources: Vec::new(), scopes: Vec::new(), sources: 0 }
+        Self {
+            texts: HashSet::new(),
+            bytes: 0,
+            limit,
+            patience: 0,
+            resources: Vec::new(),
+            scopes: Vec::new(),
+            sources: 0,
+            source_patience: 0,
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -53,14 +63,19 @@ impl Interner {
         self.sources = resources + scopes;
     }
 
-    /// Whether one more resource or scope may be shared, after a look for what is no longer used.
+    /// Whether one more resource or scope may be shared, after a look for what is no longer used, if that may be worth it.
     fn shares(&mut self, cost: usize) -> bool {
         let is_full = |interner: &Self| interner.resources.len().max(interner.scopes.len()) >= SOURCES;
         if cost > LARGEST_SOURCE {
             return false;
         }
         if is_full(self) {
+            if self.source_patience > 0 {
+                self.source_patience -= 1;
+                return false;
+            }
             self.sweep_sources();
+            self.source_patience = self.resources.len().max(self.scopes.len());
         }
         let shares = !is_full(self);
         self.sources += if shares { cost } else { 0 };
@@ -216,7 +231,24 @@ mod tests {
             (0..SOURCES + 10).map(|n| draft.resource(format!("{n}").into(), [].into())).collect();
         assert_eq!(draft.interner.resources.len(), SOURCES);
         drop(kept);
-        draft.resource("last".into(), [].into());
-        assert_eq!(draft.interner.resources.len(), 1);
+        // After as many misses as there are resources it is looked again.
+        (0..=SOURCES).for_each(|n| drop(draft.resource(format!("later {n}").into(), [].into())));
+        assert!(draft.interner.resources.len() < SOURCES);
+    }
+
+    /// A look for what is no longer used costs as much as there is, so it must not come with each resource.
+    #[test]
+    fn it_is_seldom_looked_for_room() {
+        let mut interner = Interner::new(1 << 20);
+        let mut draft = Draft::new(&mut interner);
+        let kept: Vec<_> = (1..SOURCES).map(|n| draft.resource(format!("{n}").into(), [].into())).collect();
+        // Each of these would find the place of the one before.
+        let is_shared = |n: &usize| {
+            drop(draft.resource(format!("passing {n}").into(), [].into()));
+            draft.cost() == 0
+        };
+        let shared = (0..10_000).filter(is_shared).count();
+        assert!(shared <= 2 + 10_000 / (SOURCES - 1), "{shared} looks");
+        drop(kept);
     }
 }

@@ -13,7 +13,7 @@ const SECOND: u64 = 1_000_000_000;
 const LONGEST: usize = 256;
 
 /// What happened in each of the last seconds, by the second in which spans ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Live {
     /// Oldest first, without gaps.
     seconds: VecDeque<Second>,

@@ -230,6 +230,12 @@ impl Series {
         }
     }
 
+    /// One that stands for others, and has nothing of theirs but the sum.
+    pub(super) fn summed(points: VecDeque<Point>) -> Self {
+        let resource = Arc::new(Resource { service: "".into(), attributes: [].into() });
+        Self { resource, attributes: [].into(), points, exemplars: VecDeque::new(), cost: 0 }
+    }
+
     fn push(&mut self, measurement: Measurement) {
         if self.points.len() == POINTS {
             self.forget(1);

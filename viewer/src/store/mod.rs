@@ -1,5 +1,6 @@
 //! What is kept in memory, and no more of it than was allowed. Nothing here knows where it came from or who will ask.
 
+mod digest;
 mod histogram;
 mod intern;
 mod live;

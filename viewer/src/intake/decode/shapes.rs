@@ -1,0 +1,218 @@
+//! What messages are made of, as far as it takes memory of its own: lists. What is there once at most is in its owner.
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1 as common;
+use opentelemetry_proto::tonic::logs::v1 as logs;
+use opentelemetry_proto::tonic::metrics::v1 as metrics;
+use opentelemetry_proto::tonic::trace::v1 as trace;
+use serde_json::Value;
+
+use super::Shaped;
+
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(super) fields: &'static [Field],
+    /// Serde keeps what it does not know of such a message until it has seen all of it.
+    pub(super) is_flattened: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) number: u32,
+    pub(super) name: &'static str,
+    /// What each of them takes in its list.
+    pub(super) weight: usize,
+    pub(super) of: Of,
+    /// It is one of those that serde keeps.
+    pub(super) is_kept: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Of {
+    Message(&'static Shape),
+    /// Numbers of eight bytes each.
+    Fixed,
+    /// Numbers of a byte or more.
+    Varints,
+    Plain,
+    /// An object whose keys are anything. Only JSON has it, and what follows.
+    Map(&'static Shape),
+    /// Lists of a key and a value, which is free.
+    Pairs,
+    /// Whatever JSON may be.
+    Free,
+}
+
+/// Lists have up to twice the room that they need.
+const fn many<T>(number: u32, name: &'static str, shape: &'static Shape) -> Field {
+    Field { number, name, weight: 2 * size_of::<T>(), of: Of::Message(shape), is_kept: false }
+}
+
+const fn one(number: u32, name: &'static str, shape: &'static Shape) -> Field {
+    Field { number, name, weight: 0, of: Of::Message(shape), is_kept: false }
+}
+
+const fn one_of(number: u32, name: &'static str, shape: &'static Shape) -> Field {
+    Field { is_kept: true, ..one(number, name, shape) }
+}
+
+const fn plain<T>(number: u32, name: &'static str, of: Of) -> Field {
+    Field { number, name, weight: 2 * size_of::<T>(), of, is_kept: false }
+}
+
+const fn shape(fields: &'static [Field]) -> Shape {
+    Shape { fields, is_flattened: false }
+}
+
+const fn flattened(fields: &'static [Field]) -> Shape {
+    Shape { fields, is_flattened: true }
+}
+
+const fn attributes(number: u32) -> Field {
+    many::<common::KeyValue>(number, "attributes", &KEY_VALUE)
+}
+
+static ANY_VALUE: Shape =
+    flattened(&[one_of(5, "arrayValue", &ARRAY_VALUE), one_of(6, "kvlistValue", &KEY_VALUE_LIST)]);
+static ARRAY_VALUE: Shape = shape(&[many::<common::AnyValue>(1, "values", &ANY_VALUE)]);
+static KEY_VALUE_LIST: Shape = shape(&[many::<common::KeyValue>(1, "values", &KEY_VALUE)]);
+static KEY_VALUE: Shape = shape(&[one(2, "value", &ANY_VALUE)]);
+static SCOPE: Shape = shape(&[attributes(3)]);
+static ENTITY: Shape =
+    shape(&[plain::<String>(3, "idKeys", Of::Plain), plain::<String>(4, "descriptionKeys", Of::Plain)]);
+static RESOURCE: Shape = shape(&[attributes(1), many::<common::EntityRef>(3, "entityRefs", &ENTITY)]);
+
+pub(crate) static TRACES: Shape = shape(&[
+    many::<trace::ResourceSpans>(1, "resourceSpans", &RESOURCE_SPANS),
+    // Tempo says so for the same.
+    many::<trace::ResourceSpans>(0, "batches", &RESOURCE_SPANS),
+]);
+pub(in super::super) static RESOURCE_SPANS: Shape =
+    shape(&[one(1, "resource", &RESOURCE), many::<trace::ScopeSpans>(2, "scopeSpans", &SCOPE_SPANS)]);
+static SCOPE_SPANS: Shape = shape(&[one(1, "scope", &SCOPE), many::<trace::Span>(2, "spans", &SPAN)]);
+static SPAN: Shape = shape(&[
+    attributes(9),
+    many::<trace::span::Event>(11, "events", &EVENT),
+    many::<trace::span::Link>(13, "links", &LINK),
+]);
+static EVENT: Shape = shape(&[attributes(3)]);
+static LINK: Shape = shape(&[attributes(4)]);
+
+pub(crate) static LOGS: Shape = shape(&[many::<logs::ResourceLogs>(1, "resourceLogs", &RESOURCE_LOGS)]);
+pub(in super::super) static RESOURCE_LOGS: Shape =
+    shape(&[one(1, "resource", &RESOURCE), many::<logs::ScopeLogs>(2, "scopeLogs", &SCOPE_LOGS)]);
+static SCOPE_LOGS: Shape = shape(&[one(1, "scope", &SCOPE), many::<logs::LogRecord>(2, "logRecords", &LOG)]);
+static LOG: Shape = shape(&[one(5, "body", &ANY_VALUE), attributes(6)]);
+
+pub(crate) static METRICS: Shape =
+    shape(&[many::<metrics::ResourceMetrics>(1, "resourceMetrics", &RESOURCE_METRICS)]);
+pub(in super::super) static RESOURCE_METRICS: Shape =
+    shape(&[one(1, "resource", &RESOURCE), many::<metrics::ScopeMetrics>(2, "scopeMetrics", &SCOPE_METRICS)]);
+static SCOPE_METRICS: Shape =
+    shape(&[one(1, "scope", &SCOPE), many::<metrics::Metric>(2, "metrics", &METRIC)]);
+static METRIC: Shape = flattened(&[
+    one_of(5, "gauge", &NUMBERS),
+    one_of(7, "sum", &NUMBERS),
+    one_of(9, "histogram", &HISTOGRAMS),
+    one_of(10, "exponentialHistogram", &EXPONENTIALS),
+    one_of(11, "summary", &SUMMARIES),
+    many::<common::KeyValue>(12, "metadata", &KEY_VALUE),
+]);
+static NUMBERS: Shape = shape(&[many::<metrics::NumberDataPoint>(1, "dataPoints", &NUMBER)]);
+static HISTOGRAMS: Shape = shape(&[many::<metrics::HistogramDataPoint>(1, "dataPoints", &HISTOGRAM)]);
+static EXPONENTIALS: Shape =
+    shape(&[many::<metrics::ExponentialHistogramDataPoint>(1, "dataPoints", &EXPONENTIAL)]);
+static SUMMARIES: Shape = shape(&[many::<metrics::SummaryDataPoint>(1, "dataPoints", &SUMMARY)]);
+static NUMBER: Shape = flattened(&[attributes(7), many::<metrics::Exemplar>(5, "exemplars", &EXEMPLAR)]);
+static HISTOGRAM: Shape = shape(&[
+    attributes(9),
+    plain::<u64>(6, "bucketCounts", Of::Fixed),
+    plain::<f64>(7, "explicitBounds", Of::Fixed),
+    many::<metrics::Exemplar>(8, "exemplars", &EXEMPLAR),
+]);
+static EXPONENTIAL: Shape = shape(&[
+    attributes(1),
+    one(8, "positive", &BUCKETS),
+    one(9, "negative", &BUCKETS),
+    many::<metrics::Exemplar>(11, "exemplars", &EXEMPLAR),
+]);
+static BUCKETS: Shape = shape(&[plain::<u64>(2, "bucketCounts", Of::Varints)]);
+static SUMMARY: Shape = shape(&[
+    attributes(7),
+    many::<metrics::summary_data_point::ValueAtQuantile>(6, "quantileValues", &QUANTILE),
+]);
+static QUANTILE: Shape = shape(&[]);
+static EXEMPLAR: Shape = flattened(&[many::<common::KeyValue>(7, "filteredAttributes", &KEY_VALUE)]);
+
+impl Shaped for ExportTraceServiceRequest {
+    const SHAPE: &'static Shape = &TRACES;
+}
+
+impl Shaped for ExportMetricsServiceRequest {
+    const SHAPE: &'static Shape = &METRICS;
+}
+
+impl Shaped for ExportLogsServiceRequest {
+    const SHAPE: &'static Shape = &LOGS;
+}
+
+/// Of other formats each thing becomes a struct of its own and one of OTLP, which are of about a size.
+const fn twice<T>(name: &'static str, shape: &'static Shape) -> Field {
+    Field { number: 0, name, weight: 4 * size_of::<T>(), of: Of::Message(shape), is_kept: false }
+}
+
+/// Each becomes a pair of its own and an attribute of OTLP's.
+const fn pairs(name: &'static str) -> Field {
+    let weight = 2 * size_of::<(String, Value)>() + size_of::<common::KeyValue>();
+    Field { number: 0, name, weight, of: Of::Pairs, is_kept: false }
+}
+
+pub(crate) static JAEGER: Shape = shape(&[twice::<JaegerTrace>("data", &JAEGER_TRACE)]);
+static JAEGER_TRACE: Shape = shape(&[
+    // In groups of their own.
+    Field {
+        number: 0,
+        name: "spans",
+        weight: 3 * size_of::<trace::Span>() + 2 * size_of::<trace::ScopeSpans>(),
+        of: Of::Message(&JAEGER_SPAN),
+        is_kept: false,
+    },
+    Field {
+        number: 0,
+        name: "processes",
+        weight: 4 * size_of::<trace::ResourceSpans>(),
+        of: Of::Map(&JAEGER_PROCESS),
+        is_kept: false,
+    },
+]);
+/// A list and a table.
+type JaegerTrace = [usize; 9];
+static JAEGER_PROCESS: Shape = shape(&[tags("tags")]);
+static JAEGER_SPAN: Shape = shape(&[
+    tags("tags"),
+    twice::<trace::span::Event>("logs", &JAEGER_LOG),
+    twice::<trace::span::Link>("references", &JAEGER_REFERENCE),
+]);
+static JAEGER_LOG: Shape = shape(&[tags("fields")]);
+static JAEGER_REFERENCE: Shape = shape(&[]);
+static JAEGER_TAG: Shape = shape(&[plain::<()>(0, "value", Of::Free)]);
+
+const fn tags(name: &'static str) -> Field {
+    twice::<common::KeyValue>(name, &JAEGER_TAG)
+}
+
+pub(crate) static DOCUMENT: Shape = shape(&[
+    twice::<[usize; 3]>("resources", &DOCUMENT_PAIRS),
+    twice::<common::InstrumentationScope>("scopes", &DOCUMENT_PAIRS),
+    twice::<trace::Span>("spans", &DOCUMENT_SPAN),
+    twice::<logs::LogRecord>("logs", &DOCUMENT_LOG),
+]);
+static DOCUMENT_PAIRS: Shape = shape(&[pairs("attributes")]);
+static DOCUMENT_SPAN: Shape = shape(&[
+    pairs("attributes"),
+    twice::<trace::span::Event>("events", &DOCUMENT_PAIRS),
+    twice::<trace::span::Link>("links", &DOCUMENT_PAIRS),
+]);
+static DOCUMENT_LOG: Shape = shape(&[pairs("attributes"), plain::<()>(0, "body", Of::Free)]);

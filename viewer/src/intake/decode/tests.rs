@@ -1,0 +1,188 @@
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+
+use super::*;
+
+/// A list, in protobuf, within messages of these numbers.
+fn bomb(path: &[u8], element: &[u8], bytes: usize) -> Vec<u8> {
+    let mut message = element.repeat(bytes / element.len());
+    for number in path {
+        let mut outer = Vec::new();
+        prost::encoding::encode_key(
+            u32::from(*number),
+            prost::encoding::WireType::LengthDelimited,
+            &mut outer,
+        );
+        prost::encoding::encode_varint(message.len() as u64, &mut outer);
+        outer.append(&mut message);
+        message = outer;
+    }
+    message
+}
+
+const MIB: usize = 1 << 20;
+/// A body and what it may become, as those that are: debug builds are slow.
+const BODY: usize = MIB / 2;
+const MAY_BECOME: usize = 6 * BODY;
+
+#[track_caller]
+fn refuses<T: Message + Default + Shaped + fmt::Debug>(path: &[u8], element: &[u8]) {
+    let bomb = bomb(path, element, BODY);
+    let error = protobuf_as::<T>(T::SHAPE, &bomb, &mut Budget::new(MAY_BECOME)).unwrap_err();
+    assert_eq!(error, Unsound::TooMuch(MAY_BECOME), "{path:?}");
+}
+
+/// Every list that there is, from the innermost number outwards.
+#[test]
+fn each_list_of_protobuf_is_weighed() {
+    let empty = |number: u8| [number << 3 | 2, 0];
+    for (path, number) in [
+        (&[][..], 1),
+        (&[1], 2),
+        (&[2, 1], 2),
+        (&[2, 2, 1], 9),
+        (&[2, 2, 1], 11),
+        (&[2, 2, 1], 13),
+        (&[11, 2, 2, 1], 3),
+        (&[13, 2, 2, 1], 4),
+        (&[1, 1], 1),
+        (&[1, 1], 3),
+        (&[3, 1, 1], 3),
+        (&[3, 1, 1], 4),
+        (&[1, 2, 1], 3),
+        (&[5, 2, 9, 2, 2, 1], 1),
+        (&[6, 2, 9, 2, 2, 1], 1),
+    ] {
+        refuses::<ExportTraceServiceRequest>(path, &empty(number));
+    }
+    for (path, number) in [(&[2, 1][..], 2), (&[2, 2, 1], 6), (&[5, 5, 2, 2, 1], 1), (&[6, 5, 2, 2, 1], 1)] {
+        refuses::<ExportLogsServiceRequest>(path, &empty(number));
+    }
+    for (path, number) in [
+        (&[2, 1][..], 2),
+        (&[2, 2, 1], 12),
+        (&[5, 2, 2, 1], 1),
+        (&[7, 2, 2, 1], 1),
+        (&[9, 2, 2, 1], 1),
+        (&[10, 2, 2, 1], 1),
+        (&[11, 2, 2, 1], 1),
+        (&[1, 5, 2, 2, 1], 7),
+        (&[1, 7, 2, 2, 1], 5),
+        (&[5, 1, 7, 2, 2, 1], 7),
+        (&[1, 9, 2, 2, 1], 9),
+        (&[1, 9, 2, 2, 1], 8),
+        (&[1, 10, 2, 2, 1], 1),
+        (&[1, 10, 2, 2, 1], 11),
+        (&[1, 11, 2, 2, 1], 6),
+        (&[1, 11, 2, 2, 1], 7),
+    ] {
+        refuses::<ExportMetricsServiceRequest>(path, &empty(number));
+    }
+    // Packed numbers of a byte each, and numbers that are not packed.
+    refuses::<ExportMetricsServiceRequest>(&[2, 8, 1, 10, 2, 2, 1], &[0]);
+    refuses::<ExportMetricsServiceRequest>(&[8, 1, 10, 2, 2, 1], &[2 << 3, 0]);
+}
+
+/// And each of JSON, as deep as it is.
+#[test]
+fn each_list_of_json_is_weighed() {
+    fn json_of<T: DeserializeOwned + Shaped + fmt::Debug>(begin: &str, element: &str) {
+        let end: String =
+            begin.chars().rev().filter_map(|open| ['}', ']'].get("{[".find(open)?).copied()).collect();
+        let count = BODY / (element.len() + 1);
+        let bomb = format!("{begin}{element}{}{end}", format!(",{element}").repeat(count));
+        let error = json_as::<T>(T::SHAPE, bomb.as_bytes(), &mut Budget::new(MAY_BECOME)).unwrap_err();
+        assert_eq!(error, Unsound::TooMuch(MAY_BECOME), "{begin}");
+    }
+    let scope = r#"{"resourceSpans":[{"scopeSpans":["#;
+    let span = &format!(r#"{scope}{{"spans":[{{"#);
+    for begin in [
+        r#"{"resourceSpans":["#,
+        scope,
+        &format!(r#"{scope}{{"spans":["#),
+        &format!(r#"{span}"attributes":["#),
+        &format!(r#"{span}"events":["#),
+        &format!(r#"{span}"links":["#),
+        &format!(r#"{span}"attributes":[{{"key":"k","value":{{"arrayValue":{{"values":["#),
+        &format!(r#"{span}"attributes":[{{"key":"k","value":{{"kvlistValue":{{"values":["#),
+        // Of what nobody knows serde keeps what stands beside a value.
+        &format!(r#"{span}"attributes":[{{"key":"k","value":{{"unknown":["#),
+        r#"{"resourceSpans":[{"resource":{"entityRefs":["#,
+    ] {
+        json_of::<ExportTraceServiceRequest>(begin, "{}");
+    }
+    let metric = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"#;
+    for begin in [
+        &format!(r#"{metric}"gauge":{{"dataPoints":["#),
+        &format!(r#"{metric}"summary":{{"dataPoints":[{{"quantileValues":["#),
+        &format!(r#"{metric}"unknown":["#),
+    ] {
+        json_of::<ExportMetricsServiceRequest>(begin, "{}");
+    }
+    let buckets = format!(r#"{metric}"histogram":{{"dataPoints":[{{"bucketCounts":["#);
+    json_of::<ExportMetricsServiceRequest>(&buckets, "1");
+    json_of::<ExportLogsServiceRequest>(r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":["#, "{}");
+    // Entries beside a value.
+    let entries = format!("{metric}\"gauge\":{{}}{}}}]}}]}}]}}", r#","a":1"#.repeat(BODY / 6));
+    let budget = &mut Budget::new(MAY_BECOME);
+    let error = json_as::<ExportMetricsServiceRequest>(&METRICS, entries.as_bytes(), budget).unwrap_err();
+    assert_eq!(error, Unsound::TooMuch(MAY_BECOME));
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused() {
+    let deep = (0..200).fold(vec![8, 1], |inner, level| bomb(&[[1, 5][level % 2]], &inner, inner.len()));
+    for deep in [bomb(&[2, 9, 2, 2, 1], &deep, deep.len()), bomb(&[5, 2, 9, 2, 2, 1], &[1 << 3 | 3], BODY)] {
+        let error = protobuf::<ExportTraceServiceRequest>(&deep).unwrap_err();
+        assert!(matches!(error, Unsound::Malformed(_)), "{error}");
+    }
+    let deep = format!(r#"{{"resourceSpans":{}"#, "[{\"scopeSpans\":".repeat(100_000));
+    let error = json::<ExportTraceServiceRequest>(deep.as_bytes()).unwrap_err();
+    assert!(matches!(&error, Unsound::Malformed(_)), "{error}");
+}
+
+/// Serde would take these for messages.
+#[test]
+fn a_list_is_no_message() {
+    for list in ["[[]]", r#"{"resourceSpans":[[]]}"#, r#"{"resourceSpans":[{"scopeSpans":[[]]}]}"#] {
+        let error = json::<ExportTraceServiceRequest>(list.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("an object was expected"), "{list}: {error}");
+    }
+}
+
+/// As a full body of a program that says much about each span.
+#[test]
+fn what_is_no_bomb_is_decoded() {
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, span::Event};
+    let pair = |n: usize| KeyValue {
+        key: format!("http.attribute.{n}"),
+        value: Some(AnyValue { value: Some(any_value::Value::StringValue("GET /a/b".to_owned())) }),
+        ..KeyValue::default()
+    };
+    let span = Span {
+        trace_id: vec![1; 16],
+        span_id: vec![1; 8],
+        parent_span_id: vec![2; 8],
+        name: "GET /users/{id}".to_owned(),
+        start_time_unix_nano: u64::MAX,
+        end_time_unix_nano: u64::MAX,
+        attributes: (0..12).map(pair).collect(),
+        events: vec![Event { name: "exception".to_owned(), attributes: vec![pair(0)], ..Event::default() }],
+        ..Span::default()
+    };
+    let request = |spans: usize| {
+        let scope_spans = vec![ScopeSpans { spans: vec![span.clone(); spans], ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        ExportTraceServiceRequest { resource_spans }
+    };
+    let full = request(31_000);
+    let bytes = full.encode_to_vec();
+    assert!((14 * MIB..16 * MIB).contains(&bytes.len()), "{} bytes", bytes.len());
+    assert_eq!(protobuf::<ExportTraceServiceRequest>(&bytes).unwrap(), full);
+    let full = request(12_500);
+    let text = serde_json::to_vec(&full).unwrap();
+    assert!((14 * MIB..16 * MIB).contains(&text.len()), "{} bytes", text.len());
+    assert_eq!(json::<ExportTraceServiceRequest>(&text).unwrap(), full);
+}
