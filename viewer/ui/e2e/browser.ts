@@ -1,14 +1,18 @@
 /** A browser that reports whatever should not happen: errors, warnings, dialogs, and requests to anybody but the viewer. */
 
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
+import { expect } from 'vitest';
+import { PATIENCE } from './patience';
 
-const ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const ARGUMENTS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 export const WIDE = { width: 1360, height: 800 };
 export const NARROW = { width: 360, height: 740 };
 
 export class Visitor {
   private faults: string[] = [];
+  /** What each page has asked for: how often, and what of it has not come. */
+  private readonly asked = new WeakMap<Page, { times: number; open: Set<Request> }>();
 
   private constructor(
     private readonly browser: Browser,
@@ -24,7 +28,8 @@ export class Visitor {
   async visit(path: string, { expected = /^$/, origin = this.origin, ...options }: BrowserContextOptions & { expected?: RegExp; origin?: string } = {}): Promise<Page> {
     const context = await this.browser.newContext({ viewport: WIDE, acceptDownloads: true, permissions: ['clipboard-read', 'clipboard-write'], ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(8000);
+    page.setDefaultTimeout(PATIENCE);
+    this.count(page);
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()) && !expected.test(message.text())) this.faults.push(`${path}: ${message.text()}`);
     });
@@ -38,6 +43,33 @@ export class Visitor {
     });
     await page.goto(`${origin}${path}`);
     return page;
+  }
+
+  private count(page: Page): void {
+    const asked = { times: 0, open: new Set<Request>() };
+    this.asked.set(page, asked);
+    page.on('request', (request) => {
+      if (request.isNavigationRequest()) asked.open.clear();
+      asked.times++;
+      // The stream never ends.
+      if (!request.url().endsWith('/live')) asked.open.add(request);
+    });
+    page.on('requestfinished', (request) => asked.open.delete(request));
+    page.on('requestfailed', (request) => asked.open.delete(request));
+  }
+
+  /** Waits until a page has all that it asked for, and has drawn it. */
+  async settled(page: Page): Promise<void> {
+    const asked = this.asked.get(page);
+    if (!asked) throw new Error('nobody visits this page');
+    await page.locator('main > *').first().waitFor();
+    const unsettled = async (): Promise<string[]> => {
+      const { times } = asked;
+      // What is drawn may ask for more, after the frame.
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+      return asked.times > times ? ['it has asked again'] : [...asked.open].map((request) => request.url());
+    };
+    await expect.poll(unsettled, { message: `what is waited for at ${page.url()}` }).toEqual([]);
   }
 
   /** Closes all pages, and tells what has gone wrong on them. */
@@ -59,5 +91,20 @@ export function nodes(page: Page): Promise<number> {
 
 /** The text of an element, with usual blanks. */
 export async function textOf(page: Page, selector: string): Promise<string> {
-  return ((await page.locator(selector).first().textContent()) ?? '').replaceAll('\u202f', ' ').replace(/\s+/g, ' ').trim();
+  return plainly((await page.locator(selector).first().textContent()) ?? '');
+}
+
+export function plainly(text: string): string {
+  return text.replaceAll('\u202f', ' ').replace(/\s+/g, ' ').trim();
+}
+
+/** Presses keys in a hurry: no frame is painted between them, so that nothing can rely on one. */
+export async function hurry(page: Page, keys: readonly string[]): Promise<void> {
+  await page.evaluate(async (all) => {
+    for (const key of all) {
+      document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+      // As after a key of a keyboard, what waits for the end of its handlers has its turn.
+      await Promise.resolve();
+    }
+  }, keys);
 }

@@ -6,7 +6,7 @@ import type { LogList, OperationList, ServiceMap, Stats, TraceList } from '../sr
 import { count, duration } from '../src/format/number';
 import type { Trace } from '../src/trace/model';
 import { plain } from '../src/trace/value';
-import { textOf, Visitor } from './browser';
+import { hurry, plainly, textOf, Visitor } from './browser';
 import { metrics } from './made';
 import { startSite, startViewer, until, type Viewer } from './viewer';
 
@@ -14,8 +14,8 @@ let viewer: Viewer;
 let visitor: Visitor;
 let stopSite: () => Promise<void>;
 
-const shown = (text: string): string => text.replaceAll('\u202f', ' ');
 const rows = (page: Page): Promise<number> => page.locator('.rows').first().getAttribute('aria-rowcount').then(Number);
+const parameter = (page: Page, name: string): string | null => new URL(page.url()).searchParams.get(name);
 
 beforeAll(async () => {
   viewer = await startViewer();
@@ -43,17 +43,14 @@ describe('traces', () => {
   it('are listed as the API has them', async () => {
     const page = await visitor.visit('/');
     const { traces } = await viewer.api<TraceList>('/traces');
-    await page.locator('.trace-row').nth(traces.length - 1).waitFor();
-    expect(await rows(page)).toBe(traces.length);
+    await expect.poll(() => rows(page)).toBe(traces.length);
     for (const [at, trace] of traces.entries()) {
-      const row = shown((await page.locator(`#row-${trace.id}`).textContent()) ?? '');
-      expect(row).toContain(trace.name);
-      expect(row).toContain(shown(duration(trace.duration)));
-      expect(row).toContain(`${count(trace.spans)} spans`);
-      if (trace.error) expect(row).toContain(trace.error.message);
-      expect(await page.locator(`#row-${trace.id}`).getAttribute('aria-rowindex')).toBe(String(at + 1));
+      const row = `#row-${trace.id}`;
+      for (const part of [trace.name, duration(trace.duration), `${count(trace.spans)} spans`, trace.error?.message ?? '']) await expect.poll(() => textOf(page, row)).toContain(plainly(part));
+      await expect.poll(() => page.locator(row).getAttribute('aria-rowindex')).toBe(String(at + 1));
     }
-    expect(await textOf(page, '.gauge')).toContain(`${count((await viewer.api<Stats>('/stats')).spans)} spans`);
+    const { spans } = await viewer.api<Stats>('/stats');
+    await expect.poll(() => textOf(page, '.gauge')).toContain(`${count(spans)} spans`);
   });
 
   it('are searched, with what was seen to go on with', async () => {
@@ -61,25 +58,33 @@ describe('traces', () => {
     const box = page.getByRole('combobox', { name: 'Search' });
     await page.keyboard.press('/');
     await page.keyboard.type('http.rou');
-    await page.locator('.suggestions li', { hasText: 'http.route=' }).first().waitFor();
-    await page.waitForFunction(() => document.querySelectorAll('.suggestions li').length <= 2);
+    // Busy are those for a text that has changed: they cannot be chosen.
+    await page.locator('.suggestions[aria-busy=false] li', { hasText: 'http.route=' }).first().waitFor();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    expect(await box.inputValue()).toBe('http.route=');
+    await expect.poll(() => box.inputValue()).toBe('http.route=');
     await box.fill('http.route=/db error');
     await box.press('Enter');
     const { traces } = await viewer.api<TraceList>(`/traces?q=${encodeURIComponent('http.route=/db error')}`);
-    await page.waitForFunction((expected) => document.querySelector('.rows')?.getAttribute('aria-rowcount') === String(expected), traces.length);
-    expect(new URL(page.url()).searchParams.get('q')).toBe('http.route=/db error');
     expect(traces.length).toBeGreaterThan(0);
+    await expect.poll(() => rows(page)).toBe(traces.length);
+    await expect.poll(() => parameter(page, 'q')).toBe('http.route=/db error');
     await page.goBack();
-    await page.waitForFunction(() => document.querySelector('.rows')?.getAttribute('aria-rowcount') === '7');
+    await expect.poll(() => rows(page)).toBe(7);
+  });
+
+  it('are searched for what was typed when the suggestions were sent away', async () => {
+    const page = await visitor.visit('/traces');
+    await page.getByRole('combobox', { name: 'Search' }).fill('http.rou');
+    await page.locator('.suggestions[aria-busy=false] li').first().waitFor();
+    await hurry(page, ['ArrowDown', 'Escape', 'Enter']);
+    await expect.poll(() => parameter(page, 'q')).toBe('http.rou');
   });
 
   it('say what is wrong with a search', async () => {
     const page = await visitor.visit('/traces');
     await page.getByRole('combobox', { name: 'Search' }).fill('duration>');
-    expect(await textOf(page, '.search-wrong')).toContain('a value after >');
+    await expect.poll(() => textOf(page, '.search-wrong')).toContain('a value after >');
   });
 
   it('that are not there are said to be elsewhere', async () => {
@@ -91,30 +96,47 @@ describe('traces', () => {
 
   it('are searched by a box on the scatter', async () => {
     const page = await visitor.visit('/traces');
-    const box = await page.locator('.scatter canvas').boundingBox();
-    if (!box) throw new Error('there is no scatter');
-    await page.mouse.move(box.x + box.width / 2, box.y + 2);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width - 2, box.y + box.height - 18, { steps: 4 });
-    await page.mouse.up();
+    const canvas = page.locator('.scatter canvas');
+    const { width = 0, height = 0 } = (await canvas.boundingBox()) ?? {};
+    await canvas.dragTo(canvas, { sourcePosition: { x: width / 2, y: 2 }, targetPosition: { x: width - 2, y: height - 18 } });
     await page.waitForURL(/trace.duration/);
     const params = new URL(page.url()).searchParams;
     expect(Number(params.get('to'))).toBeGreaterThan(Number(params.get('from')));
     const { traces } = await viewer.api<TraceList>(`/traces?${params.toString()}`);
-    await page.waitForFunction((expected) => document.querySelector('.rows')?.getAttribute('aria-rowcount') === String(expected), traces.length);
+    expect(traces.length).toBeGreaterThan(0);
+    await expect.poll(() => rows(page)).toBe(traces.length);
   });
 
   it('come in while one looks, and wait while they are held', async () => {
     const page = await visitor.visit('/traces');
-    await page.locator('.trace-row').first().waitFor();
-    const before = await rows(page);
+    // What the stream has told, and what the page has asked for.
+    await page.addInitScript(() => {
+      const heard = { revision: 0, asked: 0 };
+      const { EventSource: Stream, fetch: ask } = window;
+      window.EventSource = class extends Stream {
+        constructor(url: string | URL) {
+          super(url);
+          // Nobody can look between this and what the page does about it.
+          this.addEventListener('tick', ({ data }: MessageEvent<string>) => (heard.revision = (JSON.parse(data) as { revision: number }).revision));
+        }
+      };
+      window.fetch = (...of) => (heard.asked++, ask(...of));
+      Object.assign(window, { heard });
+    });
+    await page.reload();
+    const heard = (): Promise<{ revision: number; asked: number }> => page.evaluate(() => (window as unknown as { heard: { revision: number; asked: number } }).heard);
+    const { revision } = await viewer.api<Stats>('/stats');
+    const { length: before } = (await viewer.api<TraceList>('/traces')).traces;
+    await expect.poll(() => rows(page)).toBe(before);
     await page.keyboard.press('p');
-    expect(await page.getByRole('button', { name: 'go on' }).getAttribute('aria-pressed')).toBe('true');
+    await page.getByRole('button', { name: 'go on', pressed: true }).waitFor();
+    await visitor.settled(page);
+    const { asked } = await heard();
     await viewer.send('/test-trace', {});
-    await until('a tick has told of it', async () => (await page.evaluate(() => fetch('/api/v1/stats').then((answer) => answer.json() as Promise<{ traces: number }>))).traces === before + 1);
-    expect(await rows(page)).toBe(before);
+    await expect.poll(async () => (await heard()).revision).toBeGreaterThan(revision);
+    expect([(await heard()).asked, await rows(page)]).toEqual([asked, before]);
     await page.keyboard.press('p');
-    await page.waitForFunction((expected) => document.querySelector('.rows')?.getAttribute('aria-rowcount') === String(expected), before + 1);
+    await expect.poll(() => rows(page)).toBe(before + 1);
   });
 });
 
@@ -126,20 +148,19 @@ describe('a trace', () => {
     await page.locator(`#row-${id} a`).click();
     await page.waitForURL(new RegExp(`/trace/${id}`));
     const trace = await viewer.api<Trace>(`/traces/${id}`);
-    await page.locator('.span-row.row').nth(trace.spans.length - 1).waitFor();
-    for (const span of trace.spans) expect(await page.locator(`#row-${span.id}`).textContent()).toContain(span.name);
+    for (const span of trace.spans) await expect.poll(() => textOf(page, `#row-${span.id}`)).toContain(span.name);
     const failed = trace.spans.find(({ kind, message }) => kind === 'client' && message !== '');
     if (!failed) throw new Error('no query failed');
     await page.locator(`#row-${failed.id}`).click();
     const drawer = page.getByRole('complementary', { name: `Span ${failed.name}` });
     for (const [key, value] of failed.attributes) {
       const pair = drawer.locator('.attributes > div', { has: page.getByText(key, { exact: true }) });
-      expect(await pair.locator('.value').textContent()).toBe(plain(value));
+      await expect.poll(() => pair.locator('.value').textContent()).toBe(plain(value));
     }
-    expect(await drawer.locator('.status').textContent()).toContain(failed.message);
-    expect(new URL(page.url()).searchParams.get('span')).toBe(failed.id);
+    await expect.poll(() => drawer.locator('.status').textContent()).toContain(failed.message);
+    await expect.poll(() => parameter(page, 'span')).toBe(failed.id);
     await drawer.getByRole('button', { name: 'db.system.name', exact: true }).click();
-    expect(await drawer.locator('.meaning').textContent()).toBe('The kind of database');
+    await expect.poll(() => drawer.locator('.meaning').textContent()).toBe('The kind of database');
   });
 
   it('that is not kept is said to be gone', async () => {
@@ -152,18 +173,17 @@ describe('the map', () => {
   it('has each service and each way between them, and leads to what is behind', async () => {
     const page = await visitor.visit('/map');
     const map = await viewer.api<ServiceMap>('/map?last=900');
-    await page.locator('.map-node').first().waitFor();
-    const names = await page.locator('.map-name').allTextContents();
-    expect(names.toSorted()).toEqual(map.nodes.map(({ name }) => name).toSorted());
-    expect(await page.locator('.map-edge').count()).toBe(map.edges.length);
-    expect(await page.locator('tbody tr').count()).toBe(map.edges.length);
-    const before = await page.locator('.map').innerHTML();
+    const names = (): Promise<string[]> => page.locator('.map-name').allTextContents();
+    await expect.poll(async () => (await names()).toSorted()).toEqual(map.nodes.map(({ name }) => name).toSorted());
+    await expect.poll(() => page.locator('.map-edge').count()).toBe(map.edges.length);
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(map.edges.length);
+    const places = (): Promise<(string | null)[][]> => page.locator('.map circle').evaluateAll((discs) => discs.map((disc) => [disc.getAttribute('cx'), disc.getAttribute('cy')]));
+    const before = await places();
+    expect(before.length).toBeGreaterThanOrEqual(map.nodes.length);
     await page.locator('.map-node', { hasText: 'quickstart' }).click();
     await page.waitForURL(/\/operations\?service=quickstart/);
     await page.goBack();
-    await page.locator('.map-node').first().waitFor();
-    const places = (markup: string): string[] => [...markup.matchAll(/ c[xy]="[^"]+"/g)].map(([place]) => place);
-    expect(places(await page.locator('.map').innerHTML())).toEqual(places(before));
+    await expect.poll(places).toEqual(before);
     await page.locator('tbody a').first().click();
     await page.waitForURL(/\/traces\?q=/);
     await page.locator('.trace-row').first().waitFor();
@@ -174,17 +194,16 @@ describe('operations', () => {
   it('have the figures of the API, in the order that is asked for', async () => {
     const page = await visitor.visit('/operations');
     const { operations } = await viewer.api<OperationList>('/operations?last=900');
-    await page.locator('tbody tr').first().waitFor();
     const table = page.locator('table.list').first();
-    expect(await table.locator('tbody tr').count()).toBe(operations.length);
-    const row = async (at: number): Promise<string> => shown((await table.locator('tbody tr').nth(at).textContent()) ?? '');
-    for (const [at, operation] of operations.entries()) {
-      for (const part of [operation.service, operation.name, count(operation.count), duration(operation.p50), duration(operation.p95), duration(operation.p99)]) expect(await row(at)).toContain(shown(part));
+    const row = (at: number): Promise<string> => table.locator('tbody tr').nth(at).textContent().then((text) => plainly(text ?? ''));
+    await expect.poll(() => table.locator('tbody tr').count()).toBe(operations.length);
+    for (const [at, { service, name, count: seen, p50, p95, p99 }] of operations.entries()) {
+      for (const part of [service, name, count(seen), duration(p50), duration(p95), duration(p99)]) await expect.poll(() => row(at)).toContain(plainly(part));
     }
     await table.getByRole('button', { name: 'p99' }).click();
     const slowest = operations.toSorted((one, other) => (other.p99 ?? 0) - (one.p99 ?? 0))[0];
-    expect(await row(0)).toContain(slowest?.name);
-    expect(await table.locator('th[aria-sort]').textContent()).toContain('p99');
+    await expect.poll(() => row(0)).toContain(slowest?.name);
+    await expect.poll(() => table.locator('th[aria-sort]').textContent()).toContain('p99');
   });
 
   it('show how durations are spread, and the traces behind a part of them, by the keyboard', async () => {
@@ -194,10 +213,10 @@ describe('operations', () => {
     const bins = await histogram.locator('.bin').count();
     await page.keyboard.press('ArrowRight');
     for (let bin = 1; bin < bins; bin++) await page.keyboard.press('Shift+ArrowRight');
-    expect(await textOf(page, '.histogram [role=status]')).toContain('6 spans');
+    await expect.poll(() => textOf(page, '.histogram [role=status]')).toContain('6 spans');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/traces\?q=/);
-    await page.waitForFunction(() => document.querySelector('.rows')?.getAttribute('aria-rowcount') === '6');
+    await expect.poll(() => rows(page)).toBe(6);
   });
 
   it('have samples of what failed', async () => {
@@ -208,16 +227,20 @@ describe('operations', () => {
   });
 });
 
+const CLOCK = /\d\d:\d\d:\d\d/;
+
 describe('live', () => {
   it('has six tiles that move each second, and tells failures as they happen', async () => {
     const page = await visitor.visit('/live');
     await page.locator('.feed tr').first().waitFor();
-    expect(await page.locator('.tile').count()).toBe(6);
-    const before = await textOf(page, '.live > p');
-    await page.waitForFunction((text) => document.querySelector('.live > p')?.textContent !== text && document.querySelector('.live > p')?.textContent !== '', before);
+    await expect.poll(() => page.locator('.tile').count()).toBe(6);
+    const second = (): Promise<string | undefined> => textOf(page, '.live > p').then((text) => CLOCK.exec(text)?.[0]);
+    await page.locator('.live > p', { hasText: CLOCK }).waitFor();
+    const before = await second();
+    await expect.poll(second).not.toBe(before);
     const failures = await page.locator('.feed tr').count();
     await viewer.send('/test-trace', {});
-    await page.waitForFunction((many) => document.querySelectorAll('.feed tr').length > many, failures);
+    await expect.poll(() => page.locator('.feed tr').count()).toBeGreaterThan(failures);
     await page.locator('.feed a').first().click();
     await page.waitForURL(/\/trace\//);
   });
@@ -225,7 +248,7 @@ describe('live', () => {
 
 it('the stream ends while nobody looks, and goes on when somebody does', async () => {
   const page = await visitor.visit('/live');
-  await page.locator('.tile').first().waitFor();
+  await page.locator('.live > p', { hasText: CLOCK }).waitFor();
   const look = (hidden: boolean): Promise<void> =>
     page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', { value, configurable: true });
@@ -242,15 +265,14 @@ it('the stream ends while nobody looks, and goes on when somebody does', async (
 describe('metrics', () => {
   it('are plotted, each instrument by its kind', async () => {
     const page = await visitor.visit('/metrics?service=shop');
-    await page.locator('.instruments li').nth(2).waitFor();
-    expect(await page.locator('.instrument-name').allTextContents()).toEqual(['http.server.request.duration', 'process.memory.usage', 'requests']);
+    await expect.poll(() => page.locator('.instrument-name').allTextContents()).toEqual(['http.server.request.duration', 'process.memory.usage', 'requests']);
     await page.locator('.plot-box canvas').nth(2).waitFor();
-    expect(await textOf(page, '.legend')).toContain('/home');
-    expect(await page.locator('.card', { hasText: 'Buckets' }).locator('tr').count()).toBe(4);
+    await expect.poll(() => textOf(page, '.legend')).toContain('/home');
+    await expect.poll(() => page.locator('.card', { hasText: 'Buckets' }).locator('tr').count()).toBe(4);
     await page.getByRole('button', { name: /process.memory.usage/ }).click();
     await page.getByText('46.3 MiB').or(page.getByText('46.3\u202fMiB')).first().waitFor();
     await page.getByRole('searchbox').fill('requests');
-    expect(await page.locator('.instruments li').count()).toBe(1);
+    await expect.poll(() => page.locator('.instruments li').count()).toBe(1);
   });
 });
 
@@ -258,11 +280,11 @@ describe('logs', () => {
   it('are listed and lead to their traces', async () => {
     const page = await visitor.visit('/logs?service=test-stock');
     const { logs } = await viewer.api<LogList>('/logs?service=test-stock');
-    await page.locator('.log-row').first().waitFor();
-    expect(await rows(page)).toBe(logs.length);
-    expect(await page.locator('.log-row').first().textContent()).toContain(plain(logs[0]?.body ?? ''));
+    const body = plain(logs[0]?.body ?? '');
+    await expect.poll(() => rows(page)).toBe(logs.length);
+    await expect.poll(() => page.locator('.log-row').first().textContent()).toContain(body);
     await page.locator('.log-row .log-body').first().click();
-    expect(await page.getByRole('complementary', { name: 'Log line' }).textContent()).toContain(plain(logs[0]?.body ?? ''));
+    await expect.poll(() => page.getByRole('complementary', { name: 'Log line' }).textContent()).toContain(body);
     await page.getByRole('link', { name: /^its trace/ }).click();
     await page.waitForURL(new RegExp(`/trace/${logs[0]?.trace ?? ''}`));
   });
@@ -274,11 +296,12 @@ describe('the frame', () => {
     for (const [key, place] of [['2', 'map'], ['3', 'operations'], ['4', 'live'], ['5', 'metrics'], ['6', 'logs'], ['1', 'traces']] as const) {
       await page.keyboard.press(key);
       await page.waitForURL(`**/${place}`);
-      expect(await textOf(page, 'nav a[aria-current=page]')).toBe(place.replace(/^./, (letter) => letter.toUpperCase()));
+      await expect.poll(() => textOf(page, 'nav a[aria-current=page]')).toBe(place.replace(/^./, (letter) => letter.toUpperCase()));
     }
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Help' }).waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Help' }).waitFor({ state: 'hidden' });
     await page.locator('.rows').focus();
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
@@ -296,7 +319,7 @@ describe('the frame', () => {
     await page.getByRole('link', { name: 'Operations' }).click();
     await page.waitForURL('**/operations?service=quickstart&last=3600');
     const { operations } = await viewer.api<OperationList>('/operations?service=quickstart&last=3600');
-    await page.waitForFunction((expected) => document.querySelector('table.list tbody')?.children.length === expected, operations.length);
+    await expect.poll(() => page.locator('table.list tbody tr').count()).toBe(operations.length);
   });
 
   it('changes its colours and remembers them', async () => {
@@ -305,16 +328,16 @@ describe('the frame', () => {
     const light = await ground();
     await page.getByRole('button', { name: /^Colours: system/ }).click();
     await page.getByRole('button', { name: /^Colours: light/ }).click();
-    expect(await ground()).not.toBe(light);
+    await expect.poll(ground).not.toBe(light);
     await page.reload();
     await page.getByRole('button', { name: /^Colours: dark/ }).waitFor();
-    expect(await ground()).not.toBe(light);
+    await expect.poll(ground).not.toBe(light);
   });
 
   it('does not scroll sideways at 360 pixels', async () => {
     for (const path of ['/traces', '/map', '/operations', '/live', '/metrics', '/logs', '/nowhere']) {
       const page = await visitor.visit(path, { viewport: { width: 360, height: 740 } });
-      await page.locator('main > *').first().waitFor();
+      await visitor.settled(page);
       expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBe(360);
       await page.context().close();
     }
@@ -326,12 +349,15 @@ it('an empty viewer teaches, and sends a test trace', async () => {
   try {
     const page = await visitor.visit('/', { origin: empty.url, expected: /404/ });
     await page.getByRole('heading', { name: 'No traces yet' }).waitFor();
-    expect(await textOf(page, '.snippet')).toContain(empty.intake);
+    await expect.poll(() => textOf(page, '.snippet')).toContain(empty.intake);
     await page.getByRole('button', { name: 'send a test trace' }).click();
     await page.waitForURL(/\/trace\/[0-9a-f]{32}/);
     await page.locator('.span-row.row').nth(3).waitFor();
-    await page.getByRole('button', { name: 'clear' }).click();
-    await page.getByRole('button', { name: 'really?' }).click();
+    // It asks for some seconds only, after which the first click counts no more.
+    await expect.poll(async () => {
+      await page.getByRole('button', { name: /^(clear|really\?)$/ }).click();
+      return (await empty.api<Stats>('/stats')).traces;
+    }).toBe(0);
     await page.getByRole('link', { name: 'Traces', exact: true }).click();
     await page.getByRole('heading', { name: 'No traces yet' }).waitFor();
     expect(await visitor.leave()).toEqual([]);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Download, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Trace } from '../src/trace/model';
-import { textOf, Visitor } from './browser';
+import { hurry, textOf, Visitor } from './browser';
 import { hex, skewed, spanOf, traceOf } from './made';
 import { startViewer, type Viewer } from './viewer';
 
@@ -44,46 +44,47 @@ const open = async (trace: Trace, more = ''): Promise<Page> => {
   await page.locator('main .trace-body').waitFor();
   return page;
 };
+const id = (span: number): string => hex(span, 16);
 const active = (page: Page): Promise<string | null> => page.locator('.rows').getAttribute('aria-activedescendant');
+/** Waits until the row of a span is the active one. */
+const isActive = (page: Page, span: number): Promise<void> => expect.poll(() => active(page)).toBe(`row-${id(span)}`);
 const parameter = (page: Page, name: string): string | null => new URL(page.url()).searchParams.get(name);
+const rows = (page: Page): Promise<number> => page.locator('.span-row.row').count();
 const names = (page: Page): Promise<string[]> => page.locator('.span-row.row .name').allTextContents();
 
 describe('the waterfall', () => {
   it('is moved in, folded and left by keys', async () => {
     const page = await open(SHOP);
-    await page.locator('.rows').focus();
-    expect(await active(page)).toBe(`row-${hex(0xa1, 16)}`);
+    await isActive(page, 0xa1);
     await page.keyboard.press('j');
-    expect(await active(page)).toBe(`row-${hex(0xa2, 16)}`);
+    await isActive(page, 0xa2);
     await page.keyboard.press('h');
-    await page.waitForFunction(() => document.querySelectorAll('.span-row.row').length === 3);
-    expect(await page.locator(`#row-${hex(0xa2, 16)}`).getAttribute('aria-expanded')).toBe('false');
-    expect(parameter(page, 'fold')).toBe(hex(0xa2, 16));
+    await expect.poll(() => rows(page)).toBe(3);
+    await page.locator(`#row-${id(0xa2)}[aria-expanded=false]`).waitFor();
+    await expect.poll(() => parameter(page, 'fold')).toBe(id(0xa2));
     await page.reload();
-    await page.locator('.span-row.row').nth(2).waitFor();
-    expect(await page.locator('.span-row.row').count()).toBe(3);
+    await expect.poll(() => rows(page)).toBe(3);
     await page.keyboard.press('j');
+    await isActive(page, 0xa2);
     await page.keyboard.press('l');
-    await page.waitForFunction(() => document.querySelectorAll('.span-row.row').length === 5);
+    await expect.poll(() => rows(page)).toBe(5);
     await page.keyboard.press('l');
-    expect(await active(page)).toBe(`row-${hex(0xa3, 16)}`);
+    await isActive(page, 0xa3);
     await page.keyboard.press('Enter');
     await page.locator('.drawer').waitFor();
     await page.keyboard.press('j');
-    await page.waitForFunction((id) => new URL(location.href).searchParams.get('span') === id, hex(0xa4, 16));
+    await expect.poll(() => parameter(page, 'span')).toBe(id(0xa4));
     await page.keyboard.press('Escape');
-    await page.waitForFunction(() => document.querySelector('.drawer') === null);
+    await page.locator('.drawer').waitFor({ state: 'detached' });
   });
 
   it('goes from error to error, in a circle, and unfolds what hides one', async () => {
-    const page = await open(SHOP, `?fold=${hex(0xa2, 16)}`);
-    const at: (string | null)[] = [];
-    for (const key of ['n', 'n', 'n', 'N']) {
+    const page = await open(SHOP, `?fold=${id(0xa2)}`);
+    for (const [key, span] of [['n', 0xa2], ['n', 0xa4], ['n', 0xa2], ['N', 0xa4]] as const) {
       await page.keyboard.press(key);
-      at.push(await active(page));
+      await isActive(page, span);
     }
-    expect(at).toEqual([0xa2, 0xa4, 0xa2, 0xa4].map((id) => `row-${hex(id, 16)}`));
-    expect(parameter(page, 'fold')).toBeNull();
+    await expect.poll(() => parameter(page, 'fold')).toBeNull();
   });
 
   it('finds spans, and goes to the next', async () => {
@@ -92,20 +93,20 @@ describe('the waterfall', () => {
     await page.keyboard.type('kind=client error');
     await page.keyboard.press('Enter');
     await page.getByText('2 spans found').waitFor();
-    expect(await page.locator('.span-row.found').count()).toBe(2);
-    expect(await page.locator('.span-row.dim').count()).toBe(3);
+    await expect.poll(() => page.locator('.span-row.found').count()).toBe(2);
+    await expect.poll(() => page.locator('.span-row.dim').count()).toBe(3);
     await page.keyboard.press('Enter');
-    expect(await active(page)).toBe(`row-${hex(0xa2, 16)}`);
+    await isActive(page, 0xa2);
     await page.keyboard.press('Enter');
-    expect(await active(page)).toBe(`row-${hex(0xa4, 16)}`);
+    await isActive(page, 0xa4);
   });
 
   it('shows the critical path until told not to', async () => {
     const page = await open(SHOP);
-    expect(await page.locator('.critical').count()).toBeGreaterThan(0);
+    await page.locator('.critical').first().waitFor();
     await page.keyboard.press('c');
-    await page.waitForFunction(() => document.querySelectorAll('.critical').length === 0);
-    expect(parameter(page, 'critical')).toBe('0');
+    await expect.poll(() => page.locator('.critical').count()).toBe(0);
+    await expect.poll(() => parameter(page, 'critical')).toBe('0');
   });
 
   it('is looked at closely by keys and on the minimap', async () => {
@@ -116,12 +117,9 @@ describe('the waterfall', () => {
     await page.waitForURL((url) => url.searchParams.get('zoom') === `${37.5 * ms}~${87.5 * ms}`);
     await page.keyboard.press('[');
     await page.waitForURL((url) => !url.searchParams.has('zoom'));
-    const map = await page.locator('.minimap').boundingBox();
-    if (!map) throw new Error('there is no minimap');
-    await page.mouse.move(map.x + map.width / 2, map.y + 10);
-    await page.mouse.down();
-    await page.mouse.move(map.x + map.width * 0.75, map.y + 10, { steps: 3 });
-    await page.mouse.up();
+    const map = page.locator('.minimap');
+    const { width = 0 } = (await map.boundingBox()) ?? {};
+    await map.dragTo(map, { sourcePosition: { x: width / 2, y: 10 }, targetPosition: { x: width * 0.75, y: 10 } });
     await page.waitForURL(/zoom=/);
     const [from = 0, to = 0] = (parameter(page, 'zoom') ?? '').split('~').map(Number);
     expect(from / ms).toBeCloseTo(50, -0.5);
@@ -132,38 +130,122 @@ describe('the waterfall', () => {
 
   it('has the gap of a call, dots for events, and own times', async () => {
     const page = await open(SHOP);
-    expect(await textOf(page, `#row-${hex(0xa2, 16)} .bar-note`)).toBe('timed out · gap 3.00 ms + 5.00 ms');
-    expect(await page.locator(`#row-${hex(0xa2, 16)} .gap`).count()).toBe(2);
-    expect(await page.locator(`#row-${hex(0xa3, 16)} .dot`).getAttribute('title')).toBe('event: cache miss');
-    expect(await textOf(page, `#row-${hex(0xa1, 16)} .self`)).toBe('12.0 ms');
+    await expect.poll(() => textOf(page, `#row-${id(0xa2)} .bar-note`)).toBe('timed out · gap 3.00 ms + 5.00 ms');
+    await expect.poll(() => page.locator(`#row-${id(0xa2)} .gap`).count()).toBe(2);
+    await page.locator(`#row-${id(0xa3)} .dot[title="event: cache miss"]`).waitFor();
+    await expect.poll(() => textOf(page, `#row-${id(0xa1)} .self`)).toBe('12.0 ms');
   });
 
   it('says which clock it has moved, and what outlives its parent', async () => {
     const page = await open(skewed());
-    expect(await textOf(page, '.note')).toBe('The clock of price is behind: its times are moved by +41.0 ms.');
-    expect(await textOf(page, `#row-${hex(0x104, 16)} .bar-note`)).toBe('outlives its parent by 90.0 ms');
-    expect(await page.locator('.beyond').count()).toBe(1);
+    await expect.poll(() => textOf(page, '.note')).toBe('The clock of price is behind: its times are moved by +41.0 ms.');
+    await expect.poll(() => textOf(page, `#row-${id(0x104)} .bar-note`)).toBe('outlives its parent by 90.0 ms');
+    await expect.poll(() => page.locator('.beyond').count()).toBe(1);
+  });
+});
+
+describe('keys in a hurry', () => {
+  it('each go on from where the last one led', async () => {
+    const page = await open(SHOP);
+    await hurry(page, ['j', 'j', 'j', 'k']);
+    await isActive(page, 0xa3);
+    await hurry(page, ['n', 'n', 'n']);
+    await isActive(page, 0xa4);
+    await hurry(page, ['k', 'h', 'j', 'k', 'l', 'l']);
+    await isActive(page, 0xa4);
+    await expect.poll(() => parameter(page, 'fold')).toBeNull();
+    await hurry(page, [']', ']', '[', '[']);
+    await expect.poll(() => parameter(page, 'zoom')).toBeNull();
+  });
+
+  it('are heard as soon as there is a trace', async () => {
+    const page = await visitor.visit('/traces');
+    await page.locator('.rows').waitFor();
+    await page.evaluate((path) => {
+      // Before the frame that shows the trace, and whatever comes after it.
+      new MutationObserver((_, observer) => {
+        if (!document.querySelector('.trace-body')) return;
+        observer.disconnect();
+        document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true, cancelable: true }));
+      }).observe(document.body, { childList: true, subtree: true });
+      history.pushState(null, '', path);
+      dispatchEvent(new PopStateEvent('popstate'));
+    }, `/trace/${SHOP.id}`);
+    await isActive(page, 0xa2);
+  });
+
+  it('move what the drawer shows', async () => {
+    const page = await open(SHOP);
+    await hurry(page, ['Enter', 'j', 'j', 'j']);
+    await isActive(page, 0xa4);
+    await page.locator('.drawer h2', { hasText: 'SELECT' }).waitFor();
+    await hurry(page, ['Escape', 'k', 'Enter', 'k']);
+    await isActive(page, 0xa2);
+    await expect.poll(() => parameter(page, 'span')).toBe(id(0xa2));
+  });
+
+  it('find the next, and the one after it', async () => {
+    const page = await open(SHOP);
+    const box = page.getByRole('combobox', { name: 'Find in this trace' });
+    await box.fill('kind=client');
+    await hurry(page, ['Enter', 'Enter', 'Enter']);
+    await isActive(page, 0xa4);
+    await hurry(page, ['Enter', 'Enter', 'Enter']);
+    await isActive(page, 0xa2);
+  });
+
+  it('do not undo what is typed after a search', async () => {
+    const page = await open(SHOP);
+    const box = page.getByRole('combobox', { name: 'Find in this trace' });
+    await box.fill('kind=client');
+    await box.evaluate(async (input: HTMLInputElement) => {
+      input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+      await Promise.resolve();
+      input.value += ' error';
+      input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    });
+    await page.getByText('2 spans found').waitFor();
+    await expect.poll(() => box.inputValue()).toBe('kind=client error');
+  });
+
+  it('are those of the help as soon as it is open', async () => {
+    const page = await open(SHOP);
+    // A browser closes a dialog only for a person's Escape. This one must do nothing, and not leave the trace.
+    await hurry(page, ['?', 'Escape']);
+    await page.getByRole('dialog', { name: 'Help' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe(`/trace/${SHOP.id}`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Help' }).waitFor({ state: 'hidden' });
+  });
+
+  it('of a trace that was left do nothing to the page behind', async () => {
+    const page = await open(SHOP);
+    await hurry(page, ['Escape', 'c', 'n', 'Enter']);
+    await page.waitForURL('**/traces');
+    await page.locator('.trace-row').first().waitFor();
+    expect(new URL(page.url()).search).toBe('');
   });
 });
 
 describe('a span', () => {
   it('is linked both ways', async () => {
-    const page = await open(SHOP, `?span=${hex(0xa5, 16)}`);
+    const page = await open(SHOP, `?span=${id(0xa5)}`);
     await page.locator('.drawer').getByRole('link', { name: /^span 0000/ }).click();
     await page.waitForURL(new RegExp(`/trace/${skewed().id}`));
     await page.locator('.drawer').getByRole('link', { name: 'render' }).click();
-    await page.waitForURL(new RegExp(`/trace/${SHOP.id}\\?span=${hex(0xa5, 16)}`));
+    await page.waitForURL(new RegExp(`/trace/${SHOP.id}\\?span=${id(0xa5)}`));
   });
 
   it('is copied, as JSON and value by value', async () => {
-    const page = await open(SHOP, `?span=${hex(0xa4, 16)}`);
+    const page = await open(SHOP, `?span=${id(0xa4)}`);
     const clipboard = (): Promise<string> => page.evaluate(() => navigator.clipboard.readText());
     await page.locator('.drawer').getByRole('button', { name: 'db.system.name', exact: true }).hover();
     await page.getByRole('button', { name: 'Copy db.system.name' }).click();
-    expect(await clipboard()).toBe('sqlite');
+    await expect.poll(clipboard).toBe('sqlite');
     await page.getByText('Raw JSON').click();
     await page.getByRole('button', { name: 'Copy the span as JSON' }).click();
-    expect(JSON.parse(await clipboard())).toMatchObject({ id: hex(0xa4, 16), name: 'SELECT' });
+    await expect.poll(clipboard).toContain('SELECT');
+    expect(JSON.parse(await clipboard())).toMatchObject({ id: id(0xa4), name: 'SELECT' });
   });
 });
 
@@ -171,20 +253,20 @@ describe('the other views', () => {
   it('the table has each operation, and leads back to its spans', async () => {
     const page = await open(SHOP);
     await page.getByRole('button', { name: 'table' }).click();
-    expect(await page.locator('tbody tr').count()).toBe(5);
+    await expect.poll(() => page.locator('tbody tr').count()).toBe(5);
     await page.locator('tbody').getByRole('button', { name: 'render' }).click();
     await page.getByText('1 span found').waitFor();
-    expect(await names(page)).toHaveLength(5);
+    await expect.poll(() => names(page)).toHaveLength(5);
   });
 
   it('the flame is walked by keys', async () => {
     const page = await open(SHOP, '?view=flame');
     await page.locator('.flame').focus();
-    expect(await textOf(page, '.flame-page .note')).toContain('GET /home 1 span, busy 100 ms (100 %), itself 12.0 ms');
+    await expect.poll(() => textOf(page, '.flame-page .note')).toContain('GET /home 1 span, busy 100 ms (100 %), itself 12.0 ms');
     await page.keyboard.press('ArrowDown');
-    expect(await textOf(page, '.flame-page .note')).toContain('GET /stock 1 span, busy 55.0 ms');
+    await expect.poll(() => textOf(page, '.flame-page .note')).toContain('GET /stock 1 span, busy 55.0 ms');
     await page.keyboard.press('ArrowRight');
-    expect(await textOf(page, '.flame-page .note')).toContain('render');
+    await expect.poll(() => textOf(page, '.flame-page .note')).toContain('render');
     await page.keyboard.press('Enter');
     await page.locator('.drawer h2', { hasText: 'render' }).waitFor();
   });
@@ -194,12 +276,12 @@ describe('the other views', () => {
     await page.getByRole('button', { name: 'compare' }).click();
     await page.locator('.menu-body a').first().click();
     await page.waitForURL(`**/compare/${SHOP.id}/${SLOWER.id}`);
-    await page.locator('.compare-row').nth(5).waitFor();
-    const tags = await page.locator('.compare-row').evaluateAll((rows) => rows.map((row) => [row.querySelector('.name')?.textContent, row.querySelector('.tag')?.textContent ?? 'both']));
-    expect(tags).toEqual([['GET /home', 'both'], ['GET /stock', 'both'], ['GET /stock', 'only A'], ['SELECT', 'only A'], ['render', 'only A'], ['log in', 'only B']]);
-    expect(await textOf(page, '.compare-row .difference')).toBe('+80.0 ms');
+    const tags = (): Promise<(string | null | undefined)[][]> =>
+      page.locator('.compare-row').evaluateAll((rows) => rows.map((row) => [row.querySelector('.name')?.textContent, row.querySelector('.tag')?.textContent ?? 'both']));
+    await expect.poll(tags).toEqual([['GET /home', 'both'], ['GET /stock', 'both'], ['GET /stock', 'only A'], ['SELECT', 'only A'], ['render', 'only A'], ['log in', 'only B']]);
+    await expect.poll(() => textOf(page, '.compare-row .difference')).toBe('+80.0 ms');
     await page.getByRole('checkbox').check();
-    await page.waitForFunction(() => document.querySelectorAll('.compare-row').length === 5);
+    await expect.poll(() => page.locator('.compare-row').count()).toBe(5);
   });
 });
 
@@ -227,8 +309,8 @@ describe('what is taken away', () => {
     const { pathname, search, hash } = new URL(String(await link.jsonValue()));
     const elsewhere = await visitor.visit(`${pathname}${search}${hash}`, { origin: other.url });
     await elsewhere.locator('.span-row.row').nth(4).waitFor();
-    expect(await names(elsewhere)).toEqual(await names(page));
-    await elsewhere.locator(`#row-${hex(0xa4, 16)}`).click();
+    await expect.poll(() => names(elsewhere)).toEqual(await names(page));
+    await elsewhere.locator(`#row-${id(0xa4)}`).click();
     await elsewhere.locator('.drawer', { hasText: 'sqlite' }).waitFor();
   });
 
@@ -242,6 +324,6 @@ describe('what is taken away', () => {
     const svg = await readFile(await (await exported(page, 'SVG of the waterfall')).path(), 'utf8');
     for (const name of ['GET /home', 'SELECT', 'render']) expect(svg).toContain(name);
     await page.setContent(svg);
-    expect(await page.locator('svg rect[rx]').count()).toBe(5);
+    await expect.poll(() => page.locator('svg rect[rx]').count()).toBe(5);
   });
 });

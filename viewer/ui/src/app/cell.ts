@@ -1,6 +1,6 @@
 /** One value that several components watch. */
 
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export class Cell<T> {
   readonly #watchers = new Set<(value: T) => void>();
@@ -29,7 +29,7 @@ export class Cell<T> {
 
 export function useCell<T>(cell: Cell<T>): T {
   const [value, set] = useState(cell.value);
-  useEffect(() => {
+  useLayoutEffect(() => {
     set(() => cell.value);
     return cell.watch((next) => set(() => next));
   }, [cell]);

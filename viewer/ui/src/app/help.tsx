@@ -1,6 +1,6 @@
 /** What the keys do, and how to search. */
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Cell, useCell } from './cell';
 
 export const helpOpen = new Cell(false);
@@ -34,7 +34,8 @@ const SEARCHES: readonly (readonly [query: string, finds: string])[] = [
 export function Help() {
   const open = useCell(helpOpen);
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // At once: the next key is the dialog's.
+  useLayoutEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);

@@ -1,6 +1,6 @@
 /** A list, page after page; the first page follows what comes as long as it is looked at. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { type ApiError, read } from '../api/client';
 import { useAnswer } from './ask';
 
@@ -16,7 +16,9 @@ interface Page {
   readonly next: string | null;
 }
 
-interface Later<T> {
+interface Later<P, T> {
+  /** The first page. When it has moved, or is that of another list, what follows it is not known. */
+  readonly after: P;
   readonly items: readonly T[];
   readonly next: string | null;
 }
@@ -26,18 +28,19 @@ const MOST = 5000;
 
 export function usePages<P extends Page, T>(url: string, live: boolean, itemsOf: (page: P) => readonly T[]): Paged<T> {
   const first = useAnswer<P>(url, { live });
-  const [later, setLater] = useState<Later<T>>();
+  const [loaded, setLoaded] = useState<Later<P, T>>();
   const loading = useRef(false);
-  // While the first page moves, what follows it is not known.
-  useEffect(() => setLater(undefined), [url, live ? first.data : undefined]);
-  const next = later ? later.next : (first.data?.next ?? null);
-  const items = [...(first.data ? itemsOf(first.data) : []), ...(later?.items ?? [])];
+  const after = first.data;
+  const later = loaded?.after === after ? loaded : undefined;
+  const next = later ? later.next : (after?.next ?? null);
+  const items = [...(after ? itemsOf(after) : []), ...(later?.items ?? [])];
   const more = (): void => {
-    if (next === null || loading.current || live || items.length >= MOST) return;
+    if (!after || next === null || first.pending || loading.current || live || items.length >= MOST) return;
     loading.current = true;
+    const known = later?.items ?? [];
     read<P>(`${url}&before=${encodeURIComponent(next)}`)
-      .then((page) => setLater({ items: [...(later?.items ?? []), ...itemsOf(page)], next: page.next }))
-      .catch(() => setLater({ items: later?.items ?? [], next: null }))
+      .then((page) => setLoaded({ after, items: [...known, ...itemsOf(page)], next: page.next }))
+      .catch(() => setLoaded({ after, items: known, next: null }))
       .finally(() => (loading.current = false));
   };
   return { items, error: first.error, settled: !first.pending, more };

@@ -1,7 +1,7 @@
 /** The search: one box and one language for every page, with what was seen to go on with. */
 
 import type { RefObject } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { address, type Parameters, read } from '../api/client';
 import type { Suggestions } from '../api/types';
 import { count } from '../format/number';
@@ -29,7 +29,7 @@ const NONE: Offered = { q: '', from: 0, to: 0, suggestions: [] };
 export function Search({ value, label, placeholder, parameters, onSearch, onAgain }: SearchProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
-  const { text, chosen, offered, type, accept, focus, leave, key } = useBox({ value, parameters, onSearch, onAgain }, input);
+  const { text, chosen, offered, fits, type, accept, focus, leave, key } = useBox({ value, parameters, onSearch, onAgain }, input);
   const wrong = problem(text);
   return (
     <div class="search" role="search">
@@ -65,7 +65,7 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
           {wrong}
         </p>
       )}
-      <SuggestionList id={id} offered={offered} chosen={chosen} onAccept={accept} />
+      <SuggestionList id={id} offered={offered} fits={fits} chosen={chosen} onAccept={accept} />
     </div>
   );
 }
@@ -76,8 +76,15 @@ type BoxOf = Pick<SearchProps, 'value' | 'parameters' | 'onSearch'> & { readonly
 function useBox({ value, parameters, onSearch, onAgain }: BoxOf, input: RefObject<HTMLInputElement | null>) {
   const [text, setText] = useState(value);
   const [chosen, setChosen] = useState(-1);
-  const { offered, ask, forget } = useSuggestions(parameters);
-  useEffect(() => setText(value), [value]);
+  const { offered, ask, forget: empty } = useSuggestions(parameters);
+  // Those for an earlier text stay in sight until the next come, but cannot be chosen.
+  const fits = offered.q === text;
+  // At once: later it would undo what was typed meanwhile.
+  useLayoutEffect(() => setText(value), [value]);
+  const forget = (): void => {
+    empty();
+    setChosen(-1);
+  };
   const type = (next: string, at: number): void => {
     setText(next);
     setChosen(-1);
@@ -85,41 +92,42 @@ function useBox({ value, parameters, onSearch, onAgain }: BoxOf, input: RefObjec
   };
   const accept = (index: number): void => {
     const suggested = offered.suggestions[index]?.text;
-    if (suggested === undefined || input.current?.value !== offered.q) return;
+    if (suggested === undefined || !fits) return;
     const head = text.slice(0, offered.from) + suggested;
     type(head + text.slice(offered.to), head.length);
-    input.current.focus();
+    input.current?.focus();
   };
   const search = (): void => {
     forget();
     if (problem(text) === undefined && text.trim() !== value) onSearch(text.trim());
   };
-  const many = offered.suggestions.length;
+  const many = fits ? offered.suggestions.length : 0;
   const key = (event: KeyboardEvent): void => {
     if (event.key === 'ArrowDown' && many > 0) setChosen((chosen + 1) % many);
     else if (event.key === 'ArrowUp' && many > 0) setChosen(chosen < 0 ? many - 1 : chosen - 1);
-    else if (['Enter', 'Tab'].includes(event.key) && !event.shiftKey && chosen >= 0) accept(chosen);
+    else if (['Enter', 'Tab'].includes(event.key) && !event.shiftKey && chosen >= 0 && many > 0) accept(chosen);
     else if (event.key === 'Enter' && text.trim() === value) onAgain?.(event.shiftKey);
     else if (event.key === 'Enter') search();
-    else if (event.key === 'Escape' && many > 0) forget();
+    else if (event.key === 'Escape' && offered.suggestions.length > 0) forget();
     else if (event.key === 'Escape') input.current?.blur();
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
-  return { text, chosen, offered, type, accept, key, focus: () => ask(text, text.length), leave: search };
+  return { text, chosen, offered, fits, type, accept, key, focus: () => ask(text, text.length), leave: search };
 }
 
 interface ListProps {
   readonly id: string;
   readonly offered: Offered;
+  readonly fits: boolean;
   readonly chosen: number;
   readonly onAccept: (index: number) => void;
 }
 
-function SuggestionList({ id, offered, chosen, onAccept }: ListProps) {
+function SuggestionList({ id, offered, fits, chosen, onAccept }: ListProps) {
   return (
-    <ul class="suggestions" id={`${id}-list`} role="listbox" aria-label="Suggestions" hidden={offered.suggestions.length === 0}>
+    <ul class="suggestions" id={`${id}-list`} role="listbox" aria-label="Suggestions" aria-busy={!fits} hidden={offered.suggestions.length === 0}>
       {offered.suggestions.map(({ text, kind, count: seen }, index) => (
         // The pointer must not take the focus from the box before the click.
         <li

@@ -43,7 +43,7 @@ export function Rows<T>(props: RowsProps<T>) {
   useEffect(() => {
     if (items.length > 0 && last === items.length) onEnd?.();
   }, [last, items.length]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Not from somebody who is typing already.
     if (props.autoFocus && document.activeElement === document.body) box.current?.focus({ preventScroll: true });
   }, []);

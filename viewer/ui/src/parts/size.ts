@@ -1,7 +1,7 @@
 /** The size of an element, and of the screen. */
 
 import { type RefObject } from 'preact';
-import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export interface Size {
   readonly width: number;
@@ -30,7 +30,7 @@ const narrow = matchMedia('(max-width: 720px)');
 /** Whether there is room for columns. */
 export function useNarrow(): boolean {
   const [value, set] = useState(narrow.matches);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const changed = (): void => set(narrow.matches);
     narrow.addEventListener('change', changed);
     return () => narrow.removeEventListener('change', changed);

@@ -1,6 +1,6 @@
 /** The keys of a trace. */
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { change, go, to } from '../../app/address';
 import { type Analysis, type Row, unfolded } from '../../trace/analysis';
 import { next } from './find';
@@ -15,10 +15,10 @@ export interface KeysOf {
 }
 
 export function useTraceKeys(of: KeysOf): void {
-  // A key may come before the effects of the last one's drawing.
   const latest = useRef(of);
   latest.current = of;
-  useEffect(() => {
+  // At once, and no longer than the page is there: keys do not wait for a paint.
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target instanceof Element && event.target.closest('input, select, textarea, dialog')) return;

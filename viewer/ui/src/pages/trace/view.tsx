@@ -1,6 +1,6 @@
 /** A trace that has been read: its head, the view that was chosen, and the drawer beside it. */
 
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { change } from '../../app/address';
 import type { Analysis, Row } from '../../trace/analysis';
 import { Drawer } from './drawer';
@@ -40,10 +40,11 @@ export function TraceView({ analysis, params, live }: TraceViewProps) {
     if (hidden) change({ fold: [...state.folded].filter((id) => !ancestors.has(id)).join('.') });
     choose(row);
   };
-  useEffect(() => {
+  // Both at once: the next key goes on from here.
+  useLayoutEffect(() => {
     if (state.span !== null) setActive(state.span);
   }, [state.span]);
-  useEffect(() => onNextMatch((backwards) => reveal(next(matches, activeRow?.index ?? -1, backwards))));
+  useLayoutEffect(() => onNextMatch((backwards) => reveal(next(matches, activeRow?.index ?? -1, backwards))));
   useTraceKeys({ analysis, state, active: activeRow, choose, reveal });
   const open = (row: Row): void => {
     setActive(row.span.id);
