@@ -9,7 +9,6 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
@@ -70,8 +69,13 @@ impl Load {
         Self { done, delivery, runtime: Some(runtime), requests }
     }
 
-    fn until(&self, done: usize) {
-        until(&format!("{done} requests"), || self.done.load(Ordering::Acquire) >= done);
+    /// However long they take, as long as there are more and more.
+    fn until(&self, enough: usize) {
+        let done = || self.done.load(Ordering::Acquire);
+        while done() < enough {
+            let before = done();
+            until(&format!("more than {before} requests"), || done() > before);
+        }
     }
 
     /// No request has failed, and each has ended its span.
@@ -113,7 +117,9 @@ fn what_is_exported_and_what_is_told_to_be_lost_are_what_was_recorded() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start();
         let (address, received) = (collector.address, collector.received.clone());
-        let (guard, told) = telemetry(&collector.endpoint(), protocol, "300");
+        // Long for a collector on a slow machine: if it came to an end while all is well, that would be an outage too,
+        // and one that comes soon after another is told of only if it stays.
+        let (guard, told) = telemetry(&collector.endpoint(), protocol, "2000");
         let delivery = guard.parts().span_delivery();
         let load = Load::start(&guard);
         load.until(REQUESTS / 10);
@@ -162,7 +168,7 @@ fn a_collector_that_never_answers_makes_no_request_wait() {
         let on_its_way = || collector.received.now(|everything| everything.requests.len());
         assert_eq!((on_its_way(), delivery.exported(), delivery.waiting()), (1, 0, QUEUE));
         assert_eq!(delivery.lost(), REQUESTS as u64 - QUEUE);
-        assert_a_span_waits_for_nothing(&guard);
+        assert_spans_wait_for_nothing(&guard);
         assert_eq!((on_its_way(), delivery.waiting()), (1, QUEUE));
         let error = guard.shutdown().unwrap_err();
         assert!(error.is_export() || error.is_timeout(), "{error}");
@@ -173,13 +179,20 @@ fn a_collector_that_never_answers_makes_no_request_wait() {
     }
 }
 
-/// The queue is full. There is nothing to wait for that would be over in less than a millisecond, so that even a
-/// short sleep for each would take much longer.
+/// The queue is full. Who waits for something leaves the processor to others.
 #[track_caller]
-fn assert_a_span_waits_for_nothing(guard: &Guard) {
+fn assert_spans_wait_for_nothing(guard: &Guard) {
     let tracer = guard.parts().tracer_provider().tracer("test");
-    let begun_at = Instant::now();
+    let before = waits();
     (0..REQUESTS).for_each(|_| tracer.in_span("a span", |_| ()));
-    let took = begun_at.elapsed();
-    assert!(took < REQUESTS as u32 * Duration::from_millis(1) / 2, "{took:?}");
+    if let (Some(before), Some(after)) = (before, waits()) {
+        assert!(after - before < REQUESTS / 10, "{} times", after - before);
+    }
+}
+
+/// How often this thread has waited, where the system tells.
+fn waits() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+    Some(count.trim().parse().unwrap())
 }
