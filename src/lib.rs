@@ -133,7 +133,13 @@ pub mod coming_from {
 }
 
 #[doc = include_str!("docs/design.md")]
-pub mod design {}
+pub mod design {
+    #[doc = include_str!("docs/design/speed.md")]
+    pub mod speed {}
+
+    #[doc = include_str!("docs/design/telemetry.md")]
+    pub mod telemetry {}
+}
 
 #[doc = include_str!("docs/recorded.md")]
 pub mod recorded {}

@@ -97,7 +97,9 @@ async fn connection(
     let io = TokioIo::new(Departing::new(stream, allowance.reading));
     let builder = builder(protocol, allowance.head);
     // What goes wrong with a connection is its client's to see.
+    // What has come by then counts, even where this task comes late.
     tokio::select! {
+        biased;
         _ = builder.serve_connection(io, handler) => {}
         () = silence(&asked, allowance.head) => {}
     }

@@ -80,6 +80,8 @@ fn a_rate_is_over_what_is_known_of_the_time_asked_for() {
     // A file is older than the store.
     let file = store(Limits::DEFAULT, 9_000, 1_000..1_060);
     assert_eq!(rate(&file, (Some(1_000), Some(1_060)), 9_000), 1.0);
+    let newest_first = store(Limits::DEFAULT, 9_000, (1_000..1_060).rev());
+    assert_eq!(rate(&newest_first, (Some(1_000), Some(1_060)), 9_000), 1.0);
 }
 
 #[test]

@@ -114,11 +114,10 @@ impl Period {
 }
 
 /// Since the store takes in, or since the last trace that had to go began: of what was before nobody knows how much it was.
-/// But what comes from a file is older than the store, and then it is the first that came of the time asked for.
+/// But what comes from a file is older than the store.
 fn known_since(store: &Store, range: Range) -> u64 {
-    let first = store.traces.recent().rfind(|trace| range.has(trace.start)).map(|trace| trace.start);
     let since = store.complete_since();
-    first.map_or(since, |first| first.min(since))
+    store.imported_since(|start| range.has(start)).map_or(since, |imported| imported.min(since))
 }
 
 impl Gathered {

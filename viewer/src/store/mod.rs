@@ -205,6 +205,12 @@ impl Store {
         self.began.max(self.traces.gone())
     }
 
+    /// The same of what came from files: traces in this time that were over before it took in. Nothing if there is none.
+    pub(crate) fn imported_since(&self, is_in: impl Fn(u64) -> bool) -> Option<u64> {
+        let imported = self.traces.recent().filter(|trace| trace.end < self.began && is_in(trace.start));
+        Some(imported.map(|trace| trace.start).min()?.max(self.traces.gone()))
+    }
+
     /// Forgets everything but what it has counted.
     pub(crate) fn clear(&mut self, now: u64) {
         let (received, evicted, dropped) = (self.received, self.evicted(), self.dropped);

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::shapes::{Field, Of, Shape};
+use super::shapes::{ANY_VALUE, Field, Of, Shape};
 use super::{Budget, Unsound};
 
 pub(super) fn weigh(shape: &'static Shape, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
     let mut refused = None;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let walk = Walk { at: At::Message(shape), held: Held::Not, budget, refused: &mut refused };
+    let walk = Walk { at: At::Message(shape), held: Held::Not, depth: 0, budget, refused: &mut refused };
     let walked = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match (refused, walked) {
         (Some(refused), _) => Err(refused),
@@ -67,13 +67,15 @@ impl Held {
 struct Walk<'a> {
     at: At,
     held: Held,
+    /// Values around this one. Serde reads what is in a value once more at each of them, and keeps what it has read before.
+    depth: usize,
     budget: &'a mut Budget,
     refused: &'a mut Option<Unsound>,
 }
 
 impl Walk<'_> {
     fn inner(&mut self, at: At, held: Held) -> Walk<'_> {
-        Walk { at, held, budget: self.budget, refused: self.refused }
+        Walk { at, held, depth: self.depth, budget: self.budget, refused: self.refused }
     }
 
     fn spend<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
@@ -85,7 +87,7 @@ impl Walk<'_> {
     fn hold<E: Error>(&mut self, held: Held, bytes: usize) -> Result<(), E> {
         let spent = match held {
             // Each message is whole, and what was kept of it gone, before the next one comes.
-            Held::Content => self.budget.keep(bytes),
+            Held::Content => self.budget.keep(bytes.saturating_mul(self.depth.max(1))),
             Held::Not | Held::Tree => self.budget.spend(bytes),
         };
         self.noted(spent)
@@ -149,6 +151,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
             };
             self.spend(if matches!(of, Of::Map(_)) { 0 } else { *weight })?;
         }
+        if matches!(self.at, At::Message(shape) if std::ptr::eq(shape, &ANY_VALUE)) {
+            self.depth += 1;
+        }
         let mut count = 0;
         while let Some(field) = map.next_key_seed(Key(self.at))? {
             count += 1;
@@ -204,8 +209,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {
+        match self.depth.saturating_sub(1) {
+            0 => Ok(()),
+            // What has escapes is copied.
+            above => {
+                let copied = self.budget.keep(text.len().saturating_mul(above));
+                self.noted(copied)
+            }
+        }
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {

@@ -74,7 +74,7 @@ const fn attributes(number: u32) -> Field {
     many::<common::KeyValue>(number, "attributes", &KEY_VALUE)
 }
 
-static ANY_VALUE: Shape =
+pub(super) static ANY_VALUE: Shape =
     flattened(&[one_of(5, "arrayValue", &ARRAY_VALUE), one_of(6, "kvlistValue", &KEY_VALUE_LIST)]);
 static ARRAY_VALUE: Shape = shape(&[many::<common::AnyValue>(1, "values", &ANY_VALUE)]);
 static KEY_VALUE_LIST: Shape = shape(&[many::<common::KeyValue>(1, "values", &KEY_VALUE)]);

@@ -151,6 +151,24 @@ fn a_list_is_no_message() {
     }
 }
 
+/// Serde reads what is in a value once more at each value around it, and keeps what it has read before.
+#[test]
+fn values_in_values_count_at_each_level() {
+    let weighed = |depth: usize, leaf: &str| {
+        let value = (0..depth)
+            .fold(leaf.to_owned(), |inner, _| format!(r#"{{"arrayValue":{{"values":[{inner}]}}}}"#));
+        let span = format!(r#"{{"attributes":[{{"key":"k","value":{value}}}]}}"#);
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#);
+        json::weigh(ExportTraceServiceRequest::SHAPE, body.as_bytes(), &mut Budget::new(8 * MIB))
+    };
+    let text = format!(r#"{{"stringValue":"\n{}"}}"#, "x".repeat(MIB));
+    let list = format!(r#"{{"arrayValue":{{"values":[{{}}{}]}}}}"#, ",{}".repeat(20_000));
+    for leaf in [&text, &list] {
+        assert_eq!(weighed(1, leaf), Ok(()));
+        assert_eq!(weighed(30, leaf), Err(Unsound::TooMuch(8 * MIB)));
+    }
+}
+
 /// As a full body of a program that says much about each span.
 #[test]
 fn what_is_no_bomb_is_decoded() {
