@@ -136,7 +136,7 @@ impl Origin {
         Self {
             client: forwarded.client.or(peer),
             server: forwarded.server.or_else(authority).or_else(|| HostPort::of(host)),
-            scheme: forwarded.scheme.or_else(|| Scheme::of(head.uri.scheme()?)),
+            scheme: forwarded.scheme.or_else(|| Scheme::parse(head.uri.scheme_str()?)),
         }
     }
 }

@@ -303,6 +303,11 @@ async fn the_scheme_is_what_the_server_was_told() {
     let telemetry = Telemetry::new();
     call_in_process(telemetry.server().scheme(http::uri::Scheme::HTTPS), Request::new(())).await;
     assert_eq!(attribute(&telemetry.span().await, "url.scheme").as_deref(), Some("https"));
+    // `http` keeps a scheme that is not written in small letters as it was written.
+    let telemetry = Telemetry::new();
+    let written = "HTTPS".parse().unwrap();
+    call_in_process(telemetry.server().scheme(written), Request::new(())).await;
+    assert_eq!(attribute(&telemetry.span().await, "url.scheme").as_deref(), Some("https"));
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn of(uri: &Uri) -> Self {
-        let scheme = uri.scheme().and_then(Scheme::of);
+        let scheme = uri.scheme_str().and_then(Scheme::parse);
         let written = uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
         let port = written.as_ref().and_then(|written| written.port);
         Self {

@@ -92,7 +92,6 @@ impl StartAttributes {
     }
 
     /// Adds captured headers.
-    #[inline]
     pub(crate) fn capture(&mut self, headers: impl IntoIterator<Item = KeyValue>) {
         for header in headers {
             self.given.captured.push(header.key.clone());

@@ -25,7 +25,7 @@ pub(crate) struct Target {
 impl Target {
     /// A URI may be in origin form (a client bound to one connection), then `Host` tells.
     pub(crate) fn of(head: Head<'_>, default_scheme: Option<Scheme>) -> Self {
-        let scheme = head.uri.scheme().and_then(Scheme::of);
+        let scheme = head.uri.scheme_str().and_then(Scheme::parse);
         let scheme = scheme.or(default_scheme).unwrap_or(Scheme::Http);
         let authority = head.uri.authority().and_then(|authority| HostPort::parse(authority.as_str()));
         let (host, port) = match authority.or_else(|| HostPort::of(head.headers.get(header::HOST))) {

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use http::uri;
-
 /// "Query string values for the following keys SHOULD be redacted by default and replaced by the
 /// value `REDACTED`", in the registry of 1.45.0.
 pub(crate) const SENSITIVE_QUERY_KEYS: [&str; 7] = [
@@ -94,17 +92,6 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// That of a URI, which knows the two without reading their text.
-    pub(crate) fn of(scheme: &uri::Scheme) -> Option<Self> {
-        if *scheme == uri::Scheme::HTTPS {
-            Some(Self::Https)
-        } else if *scheme == uri::Scheme::HTTP {
-            Some(Self::Http)
-        } else {
-            None
-        }
-    }
-
     pub(crate) fn parse(scheme: &str) -> Option<Self> {
         if scheme.eq_ignore_ascii_case("https") {
             Some(Self::Https)
@@ -188,7 +175,7 @@ mod tests {
             ("https://host/p?", "https://host/p?"),
         ] {
             let uri: http::Uri = sent.parse().unwrap();
-            let authority = uri.authority().map(uri::Authority::as_str);
+            let authority = uri.authority().map(http::uri::Authority::as_str);
             assert_eq!(full("https", authority, &uri, &keys), shown);
         }
     }

@@ -97,7 +97,7 @@ impl ServerLayer {
     /// `https` only in HTTP/2. Default: `http`. Schemes other than `http` and `https` are ignored.
     #[expect(clippy::needless_pass_by_value, reason = "`scheme(Scheme::HTTPS)` is how it is read")]
     pub fn scheme(self, scheme: http::uri::Scheme) -> Self {
-        self.with(|config| config.scheme = Scheme::of(&scheme))
+        self.with(|config| config.scheme = Scheme::parse(scheme.as_str()))
     }
 
     /// Tells the caller the span's ids in a `Server-Timing` header of the response
