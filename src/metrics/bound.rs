@@ -10,8 +10,8 @@ use opentelemetry::metrics::{BoundHistogram, BoundUpDownCounter};
 use super::labels::KeptEnd;
 use super::{BodySizes, EndLabels, Instruments, Labels};
 
-/// How many series are bound at most, of each kind, which is as many as the SDK tells apart by default. Whatever else is measured is
-/// recorded plainly.
+/// How many series are bound at most, of each kind: about as many as the SDK tells apart by default, in 32 KiB. Whatever else is
+/// measured is recorded plainly.
 const PLACES: usize = 2_048;
 /// How many places a series may take.
 const CHOICES: usize = 8;
