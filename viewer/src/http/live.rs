@@ -25,13 +25,6 @@ const MOST: usize = 32;
 /// How many events a page may be behind, before it is told all anew.
 const BEHIND: usize = 1_024;
 const SECOND: u64 = 1_000_000_000;
-/// What a second shows of what processes measure of themselves.
-const MEASURED: [&str; 4] = [
-    "http.server.active_requests",
-    "process.cpu.utilization",
-    "process.memory.usage",
-    "tokio.worker.utilization",
-];
 
 /// Tells all pages what happens.
 #[derive(Clone, Debug)]
@@ -79,7 +72,7 @@ impl Broadcast {
         let (seconds, recent, running, (failures, last)) = shared.read(|store, running| {
             store.live.advance(now);
             let seconds = store.live.take_new(now / SECOND);
-            (seconds, store.recent(&MEASURED, now), running.clone(), query::failures(store, told))
+            (seconds, store.recent(&query::MEASURED, now), running.clone(), query::failures(store, told))
         });
         let store = recent.into_store();
         let ticks: Vec<query::Tick> =
@@ -101,7 +94,7 @@ fn past(shared: &Shared) -> (impl Serialize + use<>, u64) {
     let now = now();
     let (recent, running) = shared.read(|store, running| {
         store.live.advance(now);
-        (store.recent(&MEASURED, now), running.clone())
+        (store.recent(&query::MEASURED, now), running.clone())
     });
     let scanned = recent.scanned;
     (query::history(&mut recent.into_store(), &running, now), scanned)

@@ -2,10 +2,14 @@ use serde::Serialize;
 
 use super::micros;
 use crate::model::find;
-use crate::store::{Data, Failure, Instrument, Running, Second, Series, Store};
+use crate::store::{Data, FRESH, Failure, Instrument, Running, Second, Series, Store};
 
-/// A measurement that is older says nothing about now.
-const FRESH: u64 = 120_000_000_000;
+const IN_FLIGHT: &str = "http.server.active_requests";
+const CPU: &str = "process.cpu.utilization";
+const MEMORY: &str = "process.memory.usage";
+const BUSY: &str = "tokio.worker.utilization";
+/// All that a second shows of what processes measure of themselves.
+pub(crate) const MEASURED: [&str; 4] = [IN_FLIGHT, CPU, MEMORY, BUSY];
 
 /// One second.
 #[derive(Clone, Debug, Serialize)]
@@ -80,7 +84,7 @@ pub(crate) fn tick(store: &Store, running: &Running, second: &Second, now: u64) 
     let is_now = second.time + 2 >= now / 1_000_000_000;
     let until = (second.time + 1).saturating_mul(1_000_000_000);
     let served = running.iter().filter(|(_, span)| span.kind.is_served()).count();
-    let measured = || sum(store, "http.server.active_requests", until);
+    let measured = || sum(store, IN_FLIGHT, until);
     let in_flight = if is_now && served > 0 { Some(served as f64) } else { measured() };
     let quantile = |part: f64| second.durations.as_ref().and_then(|durations| durations.quantile(part));
     Tick {
@@ -92,9 +96,9 @@ pub(crate) fn tick(store: &Store, running: &Running, second: &Second, now: u64) 
         calls: second.calls,
         call_failures: second.call_failures,
         in_flight: in_flight.or_else(|| (is_now && running.len() > 0).then_some(0.0)),
-        cpu: sum(store, "process.cpu.utilization", until),
-        memory: sum(store, "process.memory.usage", until),
-        busy: sum(store, "tokio.worker.utilization", until),
+        cpu: sum(store, CPU, until),
+        memory: sum(store, MEMORY, until),
+        busy: sum(store, BUSY, until),
         spans: second.spans,
         revision: store.revision,
     }

@@ -24,7 +24,7 @@ use crate::store::Trace;
 
 pub(crate) use detail::detail;
 pub(crate) use list::{List, Order, list};
-pub(crate) use live::{Tick, failures, history, tick};
+pub(crate) use live::{MEASURED, Tick, failures, history, tick};
 pub(crate) use logs::logs;
 pub(crate) use map::map;
 pub(crate) use metrics::{instruments, series};

@@ -7,7 +7,7 @@ use crate::model::find;
 
 const SECOND: u64 = 1_000_000_000;
 /// A measurement that is older says nothing about a second.
-const FRESH: u64 = 120 * SECOND;
+pub(crate) const FRESH: u64 = 120 * SECOND;
 
 /// What the tiles are made of, copied out of the store, so that nobody waits while they are made.
 #[derive(Debug)]
@@ -147,6 +147,16 @@ mod tests {
                 );
             }
         }
+        for second in [250, 20] {
+            measure(
+                &mut store,
+                "http.server.active_requests",
+                attribute("n", "1"),
+                NOW - second * SECOND,
+                3.0,
+            );
+            measure(&mut store, "tokio.worker.utilization", attribute("n", "1"), NOW - second * SECOND, 0.25);
+        }
         for (mode, second) in [("user", 290), ("user", 200), ("idle", 3), ("user", 3)] {
             let name = "process.cpu.utilization";
             measure(&mut store, name, attribute("cpu.mode", mode), NOW - second * SECOND, 0.5);
@@ -160,17 +170,20 @@ mod tests {
     fn the_seconds_are_the_same_without_the_rest_of_the_store() {
         let mut store = filled();
         let running = Limits::DEFAULT.new_running();
-        let names = [GAUGE, "process.cpu.utilization", "tokio.worker.utilization"];
         let written = |store: &mut Store| {
             serde_json::to_value(query::history(store, &running, NOW)).expect("it is plain")
         };
-        let recent = store.recent(&names, NOW).into_store();
+        let recent = store.recent(&query::MEASURED, NOW).into_store();
         let (all, few) = (written(&mut store), written(&mut { recent }));
         let ticks = |of: &serde_json::Value| of["ticks"].as_array().expect("it is a list").clone();
         let (all, few) = (ticks(&all), ticks(&few));
         assert_eq!(all.len(), SECONDS as usize - 1);
         for (one, other) in all.iter().zip(&few) {
             assert_eq!(one, other);
+        }
+        let latest = all[all.len() - 2].as_object().expect("it is an object");
+        for tile in ["inFlight", "cpu", "memory", "busy"] {
+            assert!(latest[tile].is_number(), "{tile}: {latest:?}");
         }
         let cpu = |second: usize| all[all.len() - second]["cpu"].as_f64();
         assert_eq!([295, 285, 100, 60, 2].map(cpu), [None, Some(0.5), Some(0.5), None, Some(0.5)]);

@@ -17,6 +17,7 @@ use opentelemetry::trace::TraceId;
 
 use crate::model::{Log, Span};
 
+pub(crate) use digest::FRESH;
 pub(crate) use histogram::LATENCIES;
 pub(crate) use intern::{Draft, Interner};
 pub(crate) use live::{Failure, Live, Second};
