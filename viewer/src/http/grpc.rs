@@ -12,16 +12,18 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Buf;
+use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use tonic::Status;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
+use tonic::{Code, Status};
 
 use super::App;
+use super::arrival::{Gone, gone};
 use super::guard::Guard;
 use super::otlp::{logs_response, metrics_response, trace_response};
 use crate::intake::decode::{self, Shaped, Unsound};
@@ -84,7 +86,27 @@ where
 {
     let mut grpc =
         Grpc::new(Sound(PhantomData)).accept_compressed(Gzip).max_decoding_message_size(app.body_bytes);
-    grpc.unary(Method { app: app.clone(), take }, request).await.into_response()
+    let request = request.map(|body| Body::new(body.map_err(|error| broken_off(&error))));
+    final_if_too_large(grpc.unary(Method { app: app.clone(), take }, request).await.into_response())
+}
+
+/// A code by which exporters know whether to send it once more.
+fn broken_off(error: &axum::Error) -> Status {
+    match gone(error) {
+        Some(late @ Gone::Late) => Status::deadline_exceeded(late.to_string()),
+        Some(crowded @ Gone::Crowded) => Status::unavailable(crowded.to_string()),
+        None => Status::cancelled("the body broke off"),
+    }
+}
+
+/// tonic says `OUT_OF_RANGE` of a message that is too large, and exporters send what gets that again.
+fn final_if_too_large(mut answer: Response) -> Response {
+    let is_too_large =
+        Status::from_header_map(answer.headers()).is_some_and(|status| status.code() == Code::OutOfRange);
+    if is_too_large {
+        answer.headers_mut().insert("grpc-status", (Code::ResourceExhausted as i32).into());
+    }
+    answer
 }
 
 /// What a method does with what it is sent.
@@ -145,5 +167,56 @@ impl<Q: Message + Default + Shaped, A> Decoder for Sound<Q, A> {
             too_much @ Unsound::TooMuch(_) => Status::resource_exhausted(too_much.to_string()),
             Unsound::Malformed(why) => Status::invalid_argument(why),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use tower_service::Service;
+
+    use super::super::arrival::{Arriving, Load};
+    use super::*;
+    use crate::http::Broadcast;
+    use crate::shared::Shared;
+    use crate::store::Limits;
+
+    const LIMIT: usize = 1_000;
+    const LONG: Duration = Duration::from_secs(600);
+
+    async fn answered(body: Body) -> Status {
+        let (shared, broadcast) = (Arc::new(Shared::new(Limits::DEFAULT)), Broadcast::new());
+        let app = App { shared, broadcast, body_bytes: LIMIT, otlp_http: None, otlp_grpc: None };
+        let request = Request::post(format!("{SERVICES}.trace.v1.TraceService/Export"));
+        let request = request.header("content-type", "application/grpc").body(body).unwrap();
+        let answer = intake(app, Guard::new(&[], None, 0)).call(request).await.unwrap();
+        Status::from_header_map(answer.headers()).expect("it is refused")
+    }
+
+    /// A message of nothing, said to be so long.
+    fn message(length: u32) -> Body {
+        [&[0][..], &length.to_be_bytes()].concat().into()
+    }
+
+    /// "The client MUST NOT retry" but for codes of a list, which has `OUT_OF_RANGE` in it and not `RESOURCE_EXHAUSTED`.
+    #[tokio::test]
+    async fn what_is_too_large_is_not_sent_again() {
+        let status = answered(message(LIMIT as u32 + 1)).await;
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    }
+
+    /// The same list has these.
+    #[tokio::test]
+    async fn what_could_not_be_waited_for_is_sent_again() {
+        let crowded = Arriving::new(message(0), LONG, Load::new(0));
+        let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, Status>>());
+        let late = Arriving::new(never, Duration::ZERO, Load::new(LIMIT));
+        for (body, expected) in [(crowded, Code::Unavailable), (late, Code::DeadlineExceeded)] {
+            let status = answered(Body::new(body)).await;
+            assert_eq!(status.code(), expected, "{status}");
+        }
     }
 }
