@@ -25,7 +25,8 @@ use super::departure::Departing;
 pub(crate) struct Allowance {
     /// So many are served at once. Who comes then waits until one of them goes, in the queue that the system keeps.
     pub(crate) connections: usize,
-    /// A request's head comes within this time of the end of the last one, or the connection is closed.
+    /// A request's head comes within this time of the end of the last one, or the connection is closed. Not a time after which
+    /// programs use to export: what is sent in the moment of closing is lost.
     pub(crate) head: Duration,
     /// A request's body comes within this time.
     pub(crate) body: Duration,
@@ -38,7 +39,7 @@ pub(crate) struct Allowance {
 impl Allowance {
     pub(crate) const DEFAULT: Self = Self {
         connections: 256,
-        head: Duration::from_secs(30),
+        head: Duration::from_secs(100),
         body: Duration::from_secs(30),
         reading: Duration::from_secs(30),
         load: 64 << 20,
@@ -96,10 +97,10 @@ async fn connection(
     let asked = handler.asked.clone();
     let io = TokioIo::new(Departing::new(stream, allowance.reading));
     let builder = builder(protocol, allowance.head);
-    // What goes wrong with a connection is its client's to see.
-    // What has come by then counts, even where this task comes late.
     tokio::select! {
+        // What has come in time counts, even where this task comes late.
         biased;
+        // What goes wrong with a connection is its client's to see.
         _ = builder.serve_connection(io, handler) => {}
         () = silence(&asked, allowance.head) => {}
     }
