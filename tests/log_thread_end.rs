@@ -1,5 +1,5 @@
 //! A line that is written when a thread's context is gone is a line as any other, and takes nothing down.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::cell::RefCell;
 use std::process::Command;

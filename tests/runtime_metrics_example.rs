@@ -1,5 +1,5 @@
 //! The example `runtime_metrics`, run as a reader would.
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 #[path = "common/example.rs"]
 mod example;
