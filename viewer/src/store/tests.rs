@@ -222,6 +222,42 @@ fn a_trace_does_not_push_out_all_others() {
     assert!(store.dropped.spans > 0);
 }
 
+/// A kept trace goes when its last sample is replaced, and its place has another before its turn in the list has come.
+#[test]
+fn a_place_that_has_another_trace_is_not_taken_for_the_one_that_was_kept() {
+    let mut store = Store::new(limits(100));
+    let slow = |trace, duration| Made { duration, ..quick(trace) };
+    (1..=10).for_each(|trace| assert!(slow(trace, 2 * SECOND).insert(&mut store)));
+    (100..400).for_each(|trace| assert!(quick(trace).insert(&mut store)));
+    assert!(store.traces.get(TraceId::from(1)).is_some_and(|trace| trace.is_kept));
+    // These take the samples, and with the traces that come after them the places.
+    (11..=30).for_each(|trace| assert!(slow(trace, 3 * SECOND).insert(&mut store)));
+    assert!(store.traces.get(TraceId::from(1)).is_none());
+    (400..450).for_each(|trace| assert!(quick(trace).insert(&mut store)));
+    assert!(store.traces.stale() > 0, "nothing is tested");
+    assert!(store.traces.kept().all(|trace| trace.is_kept));
+    let newest = TraceId::from(449);
+    let recent: Vec<TraceId> = store.traces.recent().map(|trace| trace.id).collect();
+    while store.traces.kept_count() > 0 {
+        assert!(store.traces.evict_kept());
+    }
+    assert!(!store.traces.evict_kept() && store.traces.get(newest).is_some());
+    assert_eq!(store.traces.recent().map(|trace| trace.id).collect::<Vec<_>>(), recent);
+}
+
+/// Those that are gone have no end, if the oldest of those that are kept stays for ever.
+#[test]
+fn the_list_of_the_kept_does_not_grow_by_those_that_are_gone() {
+    let mut store = Store::new(limits(20));
+    assert!(Made { name: 1, duration: 9 * SECOND, ..quick(1) }.insert(&mut store));
+    for trace in 2..20_000 {
+        assert!(Made { duration: SECOND, ..quick(trace) }.insert(&mut store));
+        let kept = store.traces.kept_count();
+        assert!(store.traces.stale() <= kept + 64, "{} of {kept}", store.traces.stale());
+    }
+    assert!(store.traces.get(TraceId::from(1)).is_some_and(|trace| trace.is_kept));
+}
+
 #[test]
 fn what_is_kept_as_a_sample_has_its_share() {
     let mut store = Store::new(limits(1_000));

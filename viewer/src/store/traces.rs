@@ -143,7 +143,7 @@ impl Traces {
         self.evict_kept()
     }
 
-    fn evict_kept(&mut self) -> bool {
+    pub(super) fn evict_kept(&mut self) -> bool {
         while let Some((place, sequence)) = self.kept.pop_front() {
             if self.slab.get(place).is_some_and(|trace| trace.sequence == sequence) {
                 self.remove(place);
@@ -214,6 +214,12 @@ impl Traces {
 
     pub(crate) fn kept_count(&self) -> usize {
         self.kept_count
+    }
+
+    /// How many in the list of the kept are gone.
+    #[cfg(test)]
+    pub(super) fn stale(&self) -> usize {
+        self.kept.len() - self.kept_count
     }
 
     pub(crate) fn spans(&self) -> usize {
