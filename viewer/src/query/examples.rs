@@ -100,6 +100,21 @@ fn what_had_to_go_is_not_known_any_more() {
     }
 }
 
+/// One whose clock is ahead, and that went, says nothing about what came after it.
+#[test]
+fn a_clock_that_is_ahead_spoils_no_rate() {
+    let mut store = store(Limits { spans: 100, ..Limits::DEFAULT }, 1_000, 1_000..1_100);
+    let ahead = span((1, 0, Kind::Internal), ("shop", "ahead"), (9_000, 9_000));
+    assert!(store.insert(TraceId::from(1), ahead, 1_100 * SECOND));
+    (1_100..1_300).for_each(|second| insert(&mut store, second, request(second)));
+    // Samples of its operation take its place.
+    (1_300..1_310).for_each(|second| {
+        insert(&mut store, second, span((1, 0, Kind::Internal), ("shop", "ahead"), (second, second)));
+    });
+    let rate = rate(&store, (Some(400), None), 1_310);
+    assert!((0.8..1.05).contains(&rate), "{rate}");
+}
+
 /// An old tracer's trace: a call and what served it have one id, and both the request's as their parent.
 fn of_an_old_tracer(is_backwards: bool) -> (Store, TraceId) {
     let mut spans = vec![

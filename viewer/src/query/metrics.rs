@@ -210,9 +210,9 @@ fn distributions(one: OneSeries, points: &[&Point], is_cumulative: bool) -> OneS
     };
     let last = all.last();
     let deltas = || {
-        let len = last.map_or(0, |last| last.counts.len());
-        let mut sum = vec![0; len];
-        for part in all.iter().filter(|part| part.counts.len() == len) {
+        let mut sum = vec![0; last.map_or(0, |last| last.counts.len())];
+        // Those of an exponential histogram move: as many buckets need not be the same.
+        for part in all.iter().filter(|part| last.is_some_and(|last| part.bounds == last.bounds)) {
             sum.iter_mut()
                 .zip(&*part.counts)
                 .for_each(|(sum, count): (&mut u64, &u64)| *sum = sum.saturating_add(*count));
@@ -283,6 +283,22 @@ mod tests {
         assert_eq!(rates(&numbers, true), [None, Some(10.0), Some(2.0), None]);
         assert_eq!(rates(&numbers, false), [None, Some(15.0), Some(2.0), None]);
         assert_eq!(rates(&[], true), []);
+    }
+
+    /// The bounds of exponential histograms move with what is measured.
+    #[test]
+    fn only_buckets_of_the_same_bounds_are_added() {
+        let of = |bound: f64, counts: [u64; 2]| Distribution {
+            count: counts.iter().sum(),
+            bounds: [bound].into(),
+            counts: counts.into(),
+            ..Distribution::default()
+        };
+        let [old, one, other] = [of(0.1, [10, 0]), of(5.0, [1, 2]), of(5.0, [3, 4])];
+        let data = [old, one, other].map(|of| Data::Distribution(Box::new(of)));
+        let points = data.map(|data| Point { time: 0, data });
+        let told = distributions(OneSeries::default(), &points.iter().collect::<Vec<_>>(), false);
+        assert_eq!((told.bounds, told.buckets), (Some(vec![5.0]), Some(vec![4, 6])));
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Store {
     pub(crate) fn insert(&mut self, trace: TraceId, span: Span, now: u64) -> bool {
         self.received.spans += 1;
         let shown = span.clone();
-        match self.traces.insert(trace, span) {
+        match self.traces.insert(trace, span, now) {
             Insertion::Inserted { is_slow } => self.live.add(trace, &shown, is_slow, now),
             Insertion::Duplicate => return true,
             Insertion::Refused => {

@@ -16,6 +16,8 @@ pub(crate) struct Trace {
     /// Which of all traces it was to come, by its first span.
     pub(crate) sequence: u64,
     pub(crate) spans: SmallVec<[Span; 1]>,
+    /// When its first span came. A clock that is ahead says that it began later.
+    pub(super) came: u64,
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) errors: u32,
@@ -30,10 +32,11 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn new(id: TraceId, sequence: u64) -> Self {
+    pub(super) fn new(id: TraceId, sequence: u64, came: u64) -> Self {
         Self {
             id,
             sequence,
+            came,
             spans: SmallVec::new(),
             start: u64::MAX,
             end: 0,

@@ -71,10 +71,10 @@ impl Traces {
         }
     }
 
-    pub(super) fn insert(&mut self, id: TraceId, span: Span) -> Insertion {
+    pub(super) fn insert(&mut self, id: TraceId, span: Span, now: u64) -> Insertion {
         let place = match self.places.get(&id) {
             Some(place) => *place,
-            None => self.begin(id),
+            None => self.begin(id, now),
         };
         let trace = self.slab.get_mut(place).expect("a place of a trace has one");
         if trace.has((span.id, span.kind)) {
@@ -97,9 +97,9 @@ impl Traces {
         Insertion::Inserted { is_slow: change.is_slow }
     }
 
-    fn begin(&mut self, id: TraceId) -> u32 {
+    fn begin(&mut self, id: TraceId, now: u64) -> u32 {
         self.sequence += 1;
-        let place = self.slab.insert(Trace::new(id, self.sequence));
+        let place = self.slab.insert(Trace::new(id, self.sequence, now));
         self.places.insert(id, place);
         self.recent.push_back(place);
         place
@@ -127,7 +127,7 @@ impl Traces {
         while let Some(place) = self.recent.pop_front() {
             let trace = self.slab.get_mut(place).expect("a recent trace is there");
             // One that refused its only span has no start.
-            self.gone = self.gone.max(if trace.spans.is_empty() { 0 } else { trace.start });
+            self.gone = self.gone.max(if trace.spans.is_empty() { 0 } else { trace.start.min(trace.came) });
             if trace.pins == 0 || trace.bytes() > self.most.kept_bytes {
                 self.remove(place);
                 return true;
