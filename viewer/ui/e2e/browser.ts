@@ -98,6 +98,17 @@ export function plainly(text: string): string {
   return text.replaceAll('\u202f', ' ').replace(/\s+/g, ' ').trim();
 }
 
+/** The link of a trace's page that carries the whole trace, as a path. */
+export async function linkOf(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'export' }).click();
+  await page.getByRole('button', { name: 'Copy a link that carries' }).click();
+  let link = '';
+  // Not `waitForFunction`, which takes a promise for the truth that it waits for.
+  await expect.poll(async () => (link = await page.evaluate(() => navigator.clipboard.readText()))).toContain('/open');
+  const { pathname, search, hash } = new URL(link);
+  return `${pathname}${search}${hash}`;
+}
+
 /** Presses keys in a hurry: no frame is painted between them, so that nothing can rely on one. */
 export async function hurry(page: Page, keys: readonly string[]): Promise<void> {
   await page.evaluate(async (all) => {

@@ -81,6 +81,22 @@ export function skewed(): Trace {
   );
 }
 
+/** A file of Jaeger's with the trace of a tracer that gives a call and what served it one id: the id of both is `c`. */
+export function shared(): { readonly id: string; readonly file: unknown } {
+  const id = hex(0x54a, 32);
+  const begun = Date.now() - 5000;
+  const span = (spanID: string, parent: string | undefined, kind: string, processID: string, operationName: string, from: number, to: number): unknown => ({
+    traceID: id, spanID: spanID.padStart(16, '0'), operationName, processID, startTime: (begun + from) * 1000, duration: (to - from) * 1000,
+    references: parent === undefined ? [] : [{ refType: 'CHILD_OF', traceID: id, spanID: parent.padStart(16, '0') }],
+    tags: [{ key: 'span.kind', type: 'string', value: kind }], logs: [],
+  });
+  const spans = [
+    span('a', undefined, 'server', 'p1', 'GET /home', 0, 100), span('c', 'a', 'client', 'p1', 'GET /stock', 10, 60),
+    span('c', 'a', 'server', 'p2', 'GET /stock', 14, 54), span('d', 'c', 'client', 'p2', 'SELECT', 20, 50),
+  ];
+  return { id, file: { data: [{ traceID: id, spans, processes: { p1: { serviceName: 'shop', tags: [] }, p2: { serviceName: 'stock', tags: [] } } }] } };
+}
+
 /** How many requests of each step were fast, middling and slow. */
 const ROUTES = [
   ['/home', [[0, 4, 1], [1, 5, 3], [0, 6, 1], [2, 4, 2], [1, 3, 4], [1, 5, 1]]],

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Download, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Trace } from '../src/trace/model';
-import { hurry, textOf, Visitor } from './browser';
+import { hurry, linkOf, textOf, Visitor } from './browser';
 import { hex, skewed, spanOf, traceOf } from './made';
 import { startViewer, type Viewer } from './viewer';
 
@@ -303,11 +303,7 @@ describe('what is taken away', () => {
 
   it('a link carries the whole trace into a viewer that does not have it', async () => {
     const page = await open(SHOP);
-    await page.getByRole('button', { name: 'export' }).click();
-    await page.getByRole('button', { name: 'Copy a link that carries' }).click();
-    const link = await page.waitForFunction(() => navigator.clipboard.readText().then((text) => text.includes('/open') && text));
-    const { pathname, search, hash } = new URL(String(await link.jsonValue()));
-    const elsewhere = await visitor.visit(`${pathname}${search}${hash}`, { origin: other.url });
+    const elsewhere = await visitor.visit(await linkOf(page), { origin: other.url });
     await elsewhere.locator('.span-row.row').nth(4).waitFor();
     await expect.poll(() => names(elsewhere)).toEqual(await names(page));
     await elsewhere.locator(`#row-${id(0xa4)}`).click();

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Analysis, analyse, type Row, unfolded } from './analysis';
+import { type Analysis, analyse, logsByRow, type Row, rowAt, unfolded } from './analysis';
 import { span, trace } from './fixture';
+import type { Log, Span } from './model';
 
 const rowsById = (analysis: Analysis): Record<string, Row> => Object.fromEntries(analysis.rows.map((row) => [row.span.id, row]));
-const shape = (rows: readonly Row[]): string[] => rows.map((row) => `${' '.repeat(row.depth)}${row.span.id}`);
+const shape = (rows: readonly Row[]): string[] => rows.map((row) => `${' '.repeat(row.depth)}${row.key}`);
 /** `id from-to`, in the order of time. */
 const path = (analysis: Analysis): string[] =>
   analysis.rows
@@ -53,6 +54,76 @@ describe('the tree', () => {
     expect(rows.at(-1)).toMatchObject({ depth: 19_999, size: 1 });
     expect(rows[0]).toMatchObject({ size: 20_000, self: 2 });
     expect(rows.at(-1)?.critical).toHaveLength(1);
+  });
+});
+
+describe('a call and what served it with one id', () => {
+  /** A shop calls a stock, which asks its database: all of the stock's is below what served. */
+  const shared = [
+    span('r', 0, 100, { kind: 'server' }),
+    span('c', 10, 60, { parent: 'r', kind: 'client' }),
+    span('c', 14, 54, { parent: 'r', kind: 'server', resource: 1 }),
+    span('q', 20, 50, { parent: 'c', kind: 'client', resource: 1 }),
+  ];
+  const turned = [shared, shared.toReversed()].map((spans) => analyse(trace(spans)));
+
+  it('are two rows, in whatever order they came', () => {
+    for (const { rows } of turned) {
+      expect(shape(rows)).toEqual(['r', ' c-client', '  c', '   q']);
+      expect(rows.map(({ lost }) => lost)).toEqual([false, false, false, false]);
+      expect(rows.map(({ size }) => size)).toEqual([4, 3, 2, 1]);
+    }
+  });
+
+  it('are told apart by time, network and path', () => {
+    for (const analysis of turned) {
+      expect(analysis.rows.map(({ self, pair }) => [self, pair])).toEqual([[50, undefined], [10, undefined], [10, { request: 4, response: 6 }], [30, undefined]]);
+      expect(path(analysis)).toEqual(['r 0-10', 'c 10-14', 'c 14-20', 'q 20-50', 'c 50-54', 'c 54-60', 'r 60-100']);
+    }
+  });
+
+  it('have clocks of their own', () => {
+    const late = shared.map((each): Span => (each.resource === 1 ? { ...each, start: each.start - 30, end: (each.end ?? 0) - 30 } : each));
+    expect(analyse(trace(late)).skews).toEqual([{ resource: 1, offset: 31 }]);
+  });
+
+  it('are folded one by one', () => {
+    for (const { rows } of turned) {
+      expect(shape(unfolded(rows, new Set(['c'])))).toEqual(['r', ' c-client', '  c']);
+      expect(shape(unfolded(rows, new Set(['c-client'])))).toEqual(['r', ' c-client']);
+    }
+  });
+
+  it('have addresses: the id is what served, and with the kind it is either, as it is of any span', () => {
+    for (const { rows } of turned) {
+      const kinds = ['c', 'c-client', 'c-server', 'q', 'q-client', 'q-server', 'gone', null].map((address) => rowAt(rows, address)?.span.kind);
+      expect(kinds).toEqual(['server', 'client', 'server', 'client', 'client', undefined, undefined, undefined]);
+    }
+  });
+
+  it('have the log lines of their own process', () => {
+    const log = (body: string, resource: number): Log => ({ time: 20, severity: 9, level: 'INFO', body, event: null, span: 'c', resource, scope: 0, attributes: [] });
+    const analysis = analyse(trace(shared, { logs: [log('asking', 0), log('asked', 1), log('elsewhere', 2)] }));
+    const logs = logsByRow(analysis);
+    expect(analysis.rows.map((row) => logs.get(row)?.map(({ body }) => body))).toEqual([undefined, ['asking'], ['asked', 'elsewhere'], undefined]);
+  });
+
+  it('each come once, as they are when they have ended', () => {
+    const again = [...shared, ...shared].map((each, at): Span => (at < shared.length ? { ...each, end: null } : each));
+    const { rows, running } = analyse(trace(again));
+    expect(shape(rows)).toEqual(['r', ' c-client', '  c', '   q']);
+    expect(running).toBe(0);
+  });
+
+  it('may be the first of the trace, or lack the call', () => {
+    const [, call, served, query] = shared.map((each): Span => ({ ...each, parent: each.parent === 'r' ? null : each.parent }));
+    expect(shape(analyse(trace([served, call, query] as Span[])).rows)).toEqual(['c-client', ' c', '  q']);
+    expect(shape(analyse(trace([served, query] as Span[])).rows)).toEqual(['c', ' q']);
+  });
+
+  it('lead no walk in circles', () => {
+    const { rows } = analyse(trace([span('c', 0, 9, { parent: 'c', kind: 'client' }), span('c', 1, 8, { parent: 'x', kind: 'server' })]));
+    expect(shape(rows)).toEqual(['c-client', ' c']);
   });
 });
 

@@ -1,6 +1,7 @@
 /** What can be read off a trace: rows in order, clocks made to agree, pairs, own times, the critical path. */
 
-import type { Span, Trace } from './model';
+import { groupBy } from './group';
+import type { Log, Span, Trace } from './model';
 import { markCriticalPath, selfTime } from './path';
 import { type Skew, skews } from './skew';
 import { type Node, tree } from './tree';
@@ -13,6 +14,8 @@ export interface Gap {
 
 export interface Row {
   readonly span: Span;
+  /** What it is called in addresses: its id, or if that means another span, its id and kind. */
+  readonly key: string;
   readonly index: number;
   readonly depth: number;
   readonly parent: Row | undefined;
@@ -76,13 +79,13 @@ function least(rows: readonly Row[]): number {
   return rows.length === 0 ? 0 : rows.reduce((earliest, { start }) => Math.min(earliest, start), Infinity);
 }
 
-function row({ span, index, depth, size, lost }: Node, parent: Row | undefined, offset: number, now: number): Row {
+function row({ span, key, index, depth, size, lost }: Node, parent: Row | undefined, offset: number, now: number): Row {
   const start = span.start + offset;
   const end = Math.max(start, (span.end ?? now) + offset);
   const outlives = parent && parent.span.end !== null ? Math.max(0, end - parent.end) : 0;
   const paired = parent?.span.kind === 'client' && span.kind === 'server';
   const pair = paired ? { request: Math.max(0, start - parent.start), response: Math.max(0, parent.end - end) } : undefined;
-  return { span, index, depth, size, lost, parent, children: [], start, end, offset, pair, outlives, self: 0, critical: [] };
+  return { span, key, index, depth, size, lost, parent, children: [], start, end, offset, pair, outlives, self: 0, critical: [] };
 }
 
 /** Gives a row its children, and returns its own time. */
@@ -93,13 +96,27 @@ function link(own: Row, node: Node, rows: readonly Row[]): number {
   return selfTime(own);
 }
 
+/** The row that an address means: an id, or an id and a kind, which is known where the other spans of the id may not be. */
+export function rowAt(rows: readonly Row[], address: string | null | undefined): Row | undefined {
+  return rows.find(({ key }) => key === address) ?? rows.find(({ span }) => `${span.id}-${span.kind}` === address);
+}
+
+/** Log lines by the span that they are of: of spans that share an id, the one of the same process. */
+export function logsByRow({ rows, trace }: Analysis): Map<Row | undefined, Log[]> {
+  const byId = groupBy(rows, ({ span }) => span.id);
+  return groupBy(trace.logs, (log) => {
+    const same = log.span === null ? [] : (byId.get(log.span) ?? []);
+    return same.find(({ span }) => span.resource === log.resource) ?? same.find(({ key }) => key === log.span);
+  });
+}
+
 /** The rows to be shown when some are folded. */
 export function unfolded(rows: readonly Row[], folded: ReadonlySet<string>): Row[] {
   const shown: Row[] = [];
   for (let at = 0; at < rows.length; ) {
     const row = rows[at] as Row;
     shown.push(row);
-    at += folded.has(row.span.id) ? row.size : 1;
+    at += folded.has(row.key) ? row.size : 1;
   }
   return shown;
 }

@@ -24,7 +24,7 @@ export function compared(one: Analysis, other: Analysis): PairRow[] {
   const rows: PairRow[] = [];
   for (let pair = waiting.pop(); pair; pair = waiting.pop()) {
     const { one, other, depth } = pair;
-    rows.push({ key: `${one?.span.id ?? ''}-${other?.span.id ?? ''}`, one, other, depth });
+    rows.push({ key: `${one?.key ?? ''}-${other?.key ?? ''}`, one, other, depth });
     waiting.push(...matched(one?.children ?? [], other?.children ?? [], depth + 1, keys).toReversed());
   }
   return rows;

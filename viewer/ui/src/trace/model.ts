@@ -18,6 +18,16 @@ export type Attributes = readonly (readonly [key: string, value: Value])[];
 export const KINDS = ['internal', 'server', 'client', 'producer', 'consumer', 'unspecified'] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** It serves somebody. */
+export function isServed(kind: Kind): boolean {
+  return kind === 'server' || kind === 'consumer';
+}
+
+/** It asks somebody. */
+export function isCall(kind: Kind): boolean {
+  return kind === 'client' || kind === 'producer';
+}
+
 export const STATUSES = ['unset', 'ok', 'error'] as const;
 export type Status = (typeof STATUSES)[number];
 

@@ -47,6 +47,16 @@ describe('a comparison', () => {
   });
 });
 
+describe('a call and what served it with one id', () => {
+  const shared = analyse(trace([span('c', 0, 50, { name: 'get', kind: 'client' }), span('c', 10, 40, { name: 'get', kind: 'server', resource: 1 })]));
+
+  it('are two lines, two blocks and two pairs', () => {
+    expect(lines(shared).map(({ kind, self, sample }) => [kind, self, sample.key])).toEqual([['server', 30, 'c'], ['client', 20, 'c-client']]);
+    expect(flame(shared).map(({ depth, self, sample }) => [depth, self, sample.key])).toEqual([[0, 20, 'c-client'], [1, 30, 'c']]);
+    expect(compared(shared, shared).map(({ key, depth }) => [key, depth])).toEqual([['c-client-c-client', 0], ['c-c', 1]]);
+  });
+});
+
 describe('the picture', () => {
   const palette = { text: '#000', muted: '#666', background: '#fff', line: '#ddd', failed: '#c00', hueOf: () => '#00f' };
 

@@ -12,6 +12,7 @@ import { type Curve, Plot } from '../../parts/plot';
 import { Problem } from '../../parts/problem';
 import { Service } from '../../parts/service';
 import { quote } from '../../query/parse';
+import { isServed, type Kind } from '../../trace/model';
 import { Histogram } from './histogram';
 
 export function Detail({ operation, params }: { readonly operation: Operation; readonly params: URLSearchParams }) {
@@ -33,22 +34,22 @@ export function Detail({ operation, params }: { readonly operation: Operation; r
           <Series series={data.series} />
         </Card>
         <Card title="Status codes">
-          <Tallies tallies={data.statusCodes} none="no status code was seen" />
+          <Tallies tallies={data.statusCodes} kind={kind} none="no status code was seen" />
         </Card>
         <Card title="Error types">
-          <Tallies tallies={data.errorTypes} none="no error" failed />
+          <Tallies tallies={data.errorTypes} kind={kind} none="no error" failed />
         </Card>
         <Card title="Slowest">
-          <Samples samples={data.slowest} none="nothing yet" />
+          <Samples samples={data.slowest} kind={kind} none="nothing yet" />
         </Card>
         <Card title="Failed last">
-          <Samples samples={data.failed} none="nothing failed" />
+          <Samples samples={data.failed} kind={kind} none="nothing failed" />
         </Card>
         <Card title="Running now">
-          <Samples samples={data.runningNow} none="nothing runs" />
+          <Samples samples={data.runningNow} kind={kind} none="nothing runs" />
         </Card>
         <Card title="A sample of each">
-          <Buckets buckets={data.buckets} />
+          <Buckets buckets={data.buckets} kind={kind} />
         </Card>
       </div>
     </section>
@@ -62,6 +63,11 @@ function Card({ title, wide = false, children }: { readonly title: string; reado
       {children}
     </section>
   );
+}
+
+/** All spans of an operation are of one kind. */
+interface OfKind {
+  readonly kind: Kind;
 }
 
 function Series({ series: { start, step, count: counts, errors, p50, p95 } }: { readonly series: OperationDetail['series'] }) {
@@ -79,7 +85,13 @@ function Series({ series: { start, step, count: counts, errors, p50, p95 } }: { 
   );
 }
 
-function Tallies({ tallies, none, failed = false }: { readonly tallies: readonly Tally[]; readonly none: string; readonly failed?: boolean }) {
+interface TalliesProps extends OfKind {
+  readonly tallies: readonly Tally[];
+  readonly none: string;
+  readonly failed?: boolean;
+}
+
+function Tallies({ tallies, kind, none, failed = false }: TalliesProps) {
   if (tallies.length === 0) return <p class="muted">{none}</p>;
   const all = tallies.reduce((sum, tally) => sum + tally.count, 0);
   return (
@@ -93,7 +105,7 @@ function Tallies({ tallies, none, failed = false }: { readonly tallies: readonly
             </td>
             <td class="number">{count(seen)}</td>
             <td>
-              <a href={spanAddress(sample)}>sample</a>
+              <a href={spanAddress(sample, kind)}>sample</a>
             </td>
           </tr>
         ))}
@@ -102,7 +114,7 @@ function Tallies({ tallies, none, failed = false }: { readonly tallies: readonly
   );
 }
 
-function Samples({ samples, none }: { readonly samples: readonly Sample[]; readonly none: string }) {
+function Samples({ samples, kind, none }: OfKind & { readonly samples: readonly Sample[]; readonly none: string }) {
   if (samples.length === 0) return <p class="muted">{none}</p>;
   return (
     <table class="plain">
@@ -111,7 +123,7 @@ function Samples({ samples, none }: { readonly samples: readonly Sample[]; reado
           <tr key={sample.span}>
             <td class="number muted">{clock(sample.start / 1000)}</td>
             <td class="number">
-              <a href={spanAddress(sample)}>{duration(sample.duration)}</a>
+              <a href={spanAddress(sample, kind)}>{duration(sample.duration)}</a>
             </td>
             <td class="failed long">{sample.error ? `× ${sample.message}` : ''}</td>
           </tr>
@@ -121,7 +133,7 @@ function Samples({ samples, none }: { readonly samples: readonly Sample[]; reado
   );
 }
 
-function Buckets({ buckets }: { readonly buckets: readonly Bucket[] }) {
+function Buckets({ buckets, kind }: OfKind & { readonly buckets: readonly Bucket[] }) {
   return (
     <table class="plain">
       <tbody>
@@ -131,7 +143,7 @@ function Buckets({ buckets }: { readonly buckets: readonly Bucket[] }) {
             <td class="number">{compact(seen)}</td>
             <td class="samples">
               {samples.map((sample) => (
-                <a key={sample.span} class={sample.error ? 'failed' : ''} href={spanAddress(sample)} title={`${clock(sample.start / 1000)} ${sample.message}`}>
+                <a key={sample.span} class={sample.error ? 'failed' : ''} href={spanAddress(sample, kind)} title={`${clock(sample.start / 1000)} ${sample.message}`}>
                   {sample.error ? '× ' : ''}
                   {duration(sample.duration)}
                 </a>
@@ -144,6 +156,7 @@ function Buckets({ buckets }: { readonly buckets: readonly Bucket[] }) {
   );
 }
 
-function spanAddress({ trace, span }: Pick<Sample, 'trace' | 'span'>): string {
-  return `/trace/${trace}?span=${span}`;
+/** The id alone means what served. */
+function spanAddress({ trace, span }: Pick<Sample, 'trace' | 'span'>, kind: Kind): string {
+  return `/trace/${trace}?span=${span}${isServed(kind) ? '' : `-${kind}`}`;
 }

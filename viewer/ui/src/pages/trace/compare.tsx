@@ -41,8 +41,8 @@ function Compared({ one, other, params }: ComparedProps) {
   const narrow = useNarrow();
   const scale = Math.max(1, first.end - first.start, second.end - second.start);
   const open = ({ one: left, other: right }: PairRow): void => {
-    if (left) go(`/trace/${one.id}?span=${left.span.id}`);
-    else if (right) go(`/trace/${other.id}?span=${right.span.id}`);
+    if (left) go(`/trace/${one.id}?span=${left.key}`);
+    else if (right) go(`/trace/${other.id}?span=${right.key}`);
   };
   return (
     <div class="page compare">

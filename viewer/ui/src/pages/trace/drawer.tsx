@@ -1,7 +1,7 @@
 /** Everything that is known of one span. */
 
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { change } from '../../app/address';
 import { count, duration } from '../../format/number';
 import { iso } from '../../format/time';
@@ -9,7 +9,7 @@ import { AttributeList } from '../../parts/attributes';
 import { Copy } from '../../parts/copy';
 import { Icon } from '../../parts/icon';
 import { Service } from '../../parts/service';
-import { type Analysis, type Row, serviceOf } from '../../trace/analysis';
+import { type Analysis, logsByRow, type Row, serviceOf } from '../../trace/analysis';
 import { grouped } from '../../trace/meaning';
 import { moment, type Span, type Trace } from '../../trace/model';
 import { Events, Links, Logs } from './happenings';
@@ -49,7 +49,7 @@ export function Drawer({ row, analysis, onOpen }: DrawerProps) {
         </Section>
       ))}
       <Dropped number={span.droppedAttributes} what="attributes" />
-      <Happenings row={row} trace={trace} />
+      <Happenings row={row} analysis={analysis} />
       <Origin span={span} trace={trace} />
       <Section title="Raw JSON">
         <Copy what="the span as JSON" text={() => raw(row)}>copy</Copy>
@@ -59,15 +59,16 @@ export function Drawer({ row, analysis, onOpen }: DrawerProps) {
   );
 }
 
-function Happenings({ row, trace }: { readonly row: Row; readonly trace: Trace }) {
+function Happenings({ row, analysis }: { readonly row: Row; readonly analysis: Analysis }) {
   const { span } = row;
-  const logs = trace.logs.filter((log) => log.span === span.id);
+  const { trace } = analysis;
+  const logs = useMemo(() => logsByRow(analysis).get(row) ?? [], [analysis, row]);
   return (
     <>
       {span.events.length > 0 && <Section title={`Events (${count(span.events.length)})`} open><Events events={span.events} row={row} /></Section>}
       <Dropped number={span.droppedEvents} what="events" />
       {logs.length > 0 && <Section title={`Logs (${count(logs.length)})`} open><Logs logs={logs} row={row} /></Section>}
-      <Links span={span} trace={trace} />
+      <Links row={row} trace={trace} />
       <Dropped number={span.droppedLinks} what="links" />
     </>
   );

@@ -68,13 +68,13 @@ export function Flame({ analysis, onOpen }: FlameProps) {
 function useFlame(analysis: Analysis) {
   const blocks = useMemo(() => flame(analysis).filter(({ depth }) => depth < DEEPEST), [analysis]);
   const whole = useMemo(() => blocks.reduce((sum, { depth, total }) => (depth === 0 ? sum + total : sum), 0), [blocks]);
-  const [focusId, setFocus] = useState<string>();
-  const [chosenId, setChosen] = useState<string>();
-  const blockOf = (id: string | undefined): Block | undefined => blocks.find(({ sample }) => sample.span.id === id);
-  const [focus, chosen] = [blockOf(focusId), blockOf(chosenId) ?? blocks[0]];
+  const [focusKey, setFocus] = useState<string>();
+  const [chosenKey, setChosen] = useState<string>();
+  const blockOf = (key: string | undefined): Block | undefined => blocks.find(({ sample }) => sample.key === key);
+  const [focus, chosen] = [blockOf(focusKey), blockOf(chosenKey) ?? blocks[0]];
   const seen: Stretch = focus ?? { at: 0, total: Math.max(1, whole) };
-  const choose = (block: Block | undefined): void => setChosen(block?.sample.span.id);
-  const look = (block: Block | undefined): void => setFocus(block === focus ? undefined : block?.sample.span.id);
+  const choose = (block: Block | undefined): void => setChosen(block?.sample.key);
+  const look = (block: Block | undefined): void => setFocus(block === focus ? undefined : block?.sample.key);
   return { blocks, whole, chosen, focus, seen, choose, look };
 }
 

@@ -4,7 +4,7 @@ import { duration } from '../../format/number';
 import { AttributeList, Long } from '../../parts/attributes';
 import { Level } from '../../parts/level';
 import type { Row } from '../../trace/analysis';
-import type { Link, Log, Span, SpanEvent, Trace } from '../../trace/model';
+import type { Link, Log, SpanEvent, Trace } from '../../trace/model';
 import { plain } from '../../trace/value';
 
 export function Events({ events, row }: { readonly events: readonly SpanEvent[]; readonly row: Row }) {
@@ -34,8 +34,8 @@ export function Logs({ logs, row }: { readonly logs: readonly Log[]; readonly ro
   );
 }
 
-export function Links({ span, trace }: { readonly span: Span; readonly trace: Trace }) {
-  const back = trace.linkedFrom.filter(({ to }) => to === span.id);
+export function Links({ row: { span, key }, trace }: { readonly row: Row; readonly trace: Trace }) {
+  const back = trace.linkedFrom.filter(({ to }) => to === key);
   if (span.links.length === 0 && back.length === 0) return null;
   return (
     <details open>

@@ -48,7 +48,7 @@ const ACTS: Readonly<Record<string, Act | undefined>> = {
   ']': ({ state, active, analysis }) => zoomBy(state.zoom, 0.5, middle(active, state), analysis),
   '{': ({ state, analysis }) => pan(state.zoom, -0.25, analysis),
   '}': ({ state, analysis }) => pan(state.zoom, 0.25, analysis),
-  Enter: ({ active }) => change({ span: active?.span.id }),
+  Enter: ({ active }) => change({ span: active?.key }),
   Escape: leave,
 };
 
@@ -60,13 +60,13 @@ function step({ analysis, state, active, choose }: KeysOf, by: number): void {
 
 function foldOrLeave({ state, active, choose }: KeysOf): void {
   if (!active) return;
-  if (active.size > 1 && !state.folded.has(active.span.id)) fold(toggled(state.folded, active.span.id, true));
+  if (active.size > 1 && !state.folded.has(active.key)) fold(toggled(state.folded, active.key, true));
   else choose(active.parent);
 }
 
 function unfoldOrEnter({ state, active, choose }: KeysOf): void {
   if (!active) return;
-  if (state.folded.has(active.span.id)) fold(toggled(state.folded, active.span.id, false));
+  if (state.folded.has(active.key)) fold(toggled(state.folded, active.key, false));
   else choose(active.children[0]);
 }
 

@@ -13,7 +13,7 @@ export interface Zoom {
 
 export interface State {
   readonly view: View;
-  /** The span in the drawer. */
+  /** The span in the drawer, by its key. */
   readonly span: string | null;
   readonly folded: ReadonlySet<string>;
   readonly find: string;
@@ -64,12 +64,12 @@ export function pan({ from, to }: Zoom, share: number, analysis: Analysis): void
 }
 
 export function fold(folded: ReadonlySet<string>): void {
-  change({ fold: [...folded].filter((id) => id !== '').slice(0, FOLDS).join('.') });
+  change({ fold: [...folded].filter((key) => key !== '').slice(0, FOLDS).join('.') });
 }
 
-export function toggled(folded: ReadonlySet<string>, id: string, on = !folded.has(id)): ReadonlySet<string> {
+export function toggled(folded: ReadonlySet<string>, key: string, on = !folded.has(key)): ReadonlySet<string> {
   const next = new Set(folded);
-  if (on) next.add(id);
-  else next.delete(id);
+  if (on) next.add(key);
+  else next.delete(key);
   return next;
 }

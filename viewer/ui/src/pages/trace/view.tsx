@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { change } from '../../app/address';
-import type { Analysis, Row } from '../../trace/analysis';
+import { type Analysis, type Row, rowAt } from '../../trace/analysis';
 import { Drawer } from './drawer';
 import { found, next, onNextMatch } from './find';
 import { Flame } from './flame';
@@ -21,23 +21,22 @@ export interface TraceViewProps {
 
 export function TraceView({ analysis, params, live }: TraceViewProps) {
   const state = useMemo(() => stateOf(params, analysis), [params, analysis]);
-  const [active, setActive] = useState<string | undefined>(state.span ?? analysis.rows[0]?.span.id);
+  const [active, setActive] = useState<string | undefined>(state.span ?? analysis.rows[0]?.key);
   const matches = useMemo(() => found(state.find, analysis), [state.find, analysis]);
-  const rowOf = (id: string | null | undefined): Row | undefined => analysis.rows.find(({ span }) => span.id === id);
-  const activeRow = rowOf(active);
-  const opened = useMemo(() => rowOf(state.span), [state.span, analysis]);
+  const activeRow = useMemo(() => rowAt(analysis.rows, active), [active, analysis]);
+  const opened = useMemo(() => rowAt(analysis.rows, state.span), [state.span, analysis]);
   const choose = (row: Row | undefined): void => {
     if (!row) return;
-    setActive(row.span.id);
+    setActive(row.key);
     // An open drawer shows what is chosen.
-    if (state.span !== null) change({ span: row.span.id });
+    if (state.span !== null) change({ span: row.key });
   };
   const reveal = (row: Row | undefined): void => {
     if (!row) return;
     const ancestors = new Set<string>();
-    for (let above = row.parent; above; above = above.parent) ancestors.add(above.span.id);
-    const hidden = [...state.folded].some((id) => ancestors.has(id));
-    if (hidden) change({ fold: [...state.folded].filter((id) => !ancestors.has(id)).join('.') });
+    for (let above = row.parent; above; above = above.parent) ancestors.add(above.key);
+    const hidden = [...state.folded].some((key) => ancestors.has(key));
+    if (hidden) change({ fold: [...state.folded].filter((key) => !ancestors.has(key)).join('.') });
     choose(row);
   };
   // Both at once: the next key goes on from here.
@@ -47,17 +46,17 @@ export function TraceView({ analysis, params, live }: TraceViewProps) {
   useLayoutEffect(() => onNextMatch((backwards) => reveal(next(matches, activeRow?.index ?? -1, backwards))));
   useTraceKeys({ analysis, state, active: activeRow, choose, reveal });
   const open = (row: Row): void => {
-    setActive(row.span.id);
-    change({ span: row.span.id });
+    setActive(row.key);
+    change({ span: row.key });
   };
   return (
     <div class="page trace">
       <Head analysis={analysis} state={state} live={live} matches={matches} onMatch={(backwards) => reveal(next(matches, activeRow?.index ?? -1, backwards))} />
       <div class={opened ? 'trace-body with-drawer' : 'trace-body'}>
-        {state.view === 'waterfall' && <Waterfall analysis={analysis} state={state} matches={matches} active={active} onActive={choose} onOpen={open} />}
+        {state.view === 'waterfall' && <Waterfall analysis={analysis} state={state} matches={matches} active={activeRow} onActive={choose} onOpen={open} />}
         {state.view === 'flame' && <Flame analysis={analysis} onOpen={open} />}
         {state.view === 'table' && <Table analysis={analysis} onOpen={open} />}
-        {opened && <Drawer key={opened.span.id} row={opened} analysis={analysis} onOpen={reveal} />}
+        {opened && <Drawer key={opened.key} row={opened} analysis={analysis} onOpen={reveal} />}
       </div>
     </div>
   );

@@ -5,8 +5,7 @@ import { linear } from '../../format/ticks';
 import { duration, round } from '../../format/number';
 import { Rows } from '../../parts/rows';
 import { useNarrow } from '../../parts/size';
-import { type Analysis, type Row, unfolded } from '../../trace/analysis';
-import { groupBy } from '../../trace/group';
+import { type Analysis, logsByRow, type Row, unfolded } from '../../trace/analysis';
 import type { Log } from '../../trace/model';
 import { Minimap } from './minimap';
 import { SpanRow } from './span_row';
@@ -16,7 +15,7 @@ export interface WaterfallProps {
   readonly analysis: Analysis;
   readonly state: State;
   readonly matches: readonly Row[];
-  readonly active: string | undefined;
+  readonly active: Row | undefined;
   readonly onActive: (row: Row | undefined) => void;
   readonly onOpen: (row: Row) => void;
 }
@@ -25,7 +24,7 @@ export function Waterfall({ analysis, state, matches, active, onActive, onOpen }
   const narrow = useNarrow();
   const rows = useMemo(() => unfolded(analysis.rows, state.folded), [analysis, state.folded]);
   const found = useMemo(() => new Set(matches), [matches]);
-  const logs = useMemo(() => groupBy(analysis.trace.logs, ({ span }) => span), [analysis]);
+  const logs = useMemo(() => logsByRow(analysis), [analysis]);
   const emphasis = (row: Row): string => (state.find === '' ? '' : found.has(row) ? 'found' : 'dim');
   return (
     <div class="waterfall">
@@ -36,15 +35,15 @@ export function Waterfall({ analysis, state, matches, active, onActive, onOpen }
         height={narrow ? 40 : 22}
         label="Spans"
         role="treegrid"
-        keyOf={({ span }) => span.id}
-        active={rows.findIndex(({ span }) => span.id === active)}
+        keyOf={({ key }) => key}
+        active={rows.findIndex((row) => row === active)}
         onActive={(index) => onActive(rows[index])}
         onOpen={onOpen}
         autoFocus
         row={(row) => ({
           class: `span-row ${emphasis(row)}`,
           'aria-level': row.depth + 1,
-          ...(row.size > 1 ? { 'aria-expanded': !state.folded.has(row.span.id) } : {}),
+          ...(row.size > 1 ? { 'aria-expanded': !state.folded.has(row.key) } : {}),
         })}
         render={(row) => (
           <SpanRow
@@ -52,9 +51,9 @@ export function Waterfall({ analysis, state, matches, active, onActive, onOpen }
             trace={analysis.trace}
             zoom={state.zoom}
             critical={state.critical}
-            folded={state.folded.has(row.span.id)}
-            logs={logs.get(row.span.id) ?? NO_LOGS}
-            onFold={() => fold(toggled(state.folded, row.span.id))}
+            folded={state.folded.has(row.key)}
+            logs={logs.get(row) ?? NO_LOGS}
+            onFold={() => fold(toggled(state.folded, row.key))}
           />
         )}
       />
