@@ -331,6 +331,7 @@ fn other_pages_ask_nothing() {
             "/traces.txt",
             "/operations.txt",
             "/trace/1.txt",
+            "/trace/1%2Etxt",
         ] {
             assert_eq!(asked(path, name, value), 403, "{path} {name}: {value}");
         }

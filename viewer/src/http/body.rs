@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::answer::Problem;
-use super::arrival::{Gone, gone};
+use super::arrival::gone;
 
 pub(super) fn is_protobuf(headers: &HeaderMap) -> bool {
     kind(headers) == Some("application/x-protobuf")
@@ -56,8 +56,8 @@ fn too_large(most: usize) -> Problem {
 
 fn broken_off(error: &(dyn std::error::Error + 'static)) -> Problem {
     match gone(error) {
-        Some(late @ Gone::Late) => Problem::new(StatusCode::REQUEST_TIMEOUT, late.to_string()),
-        Some(crowded @ Gone::Crowded) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, crowded.to_string()),
+        // Of 408 and 503, exporters send only what got the latter again.
+        Some(gone) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, gone.to_string()),
         None => Problem::bad("the body broke off"),
     }
 }

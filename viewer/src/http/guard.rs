@@ -130,9 +130,9 @@ impl Guard {
     }
 }
 
-/// Addresses of the application and its files.
+/// Addresses of the application and its files. None of them has anything escaped in it, as `.txt` might be.
 fn is_page(path: &str) -> bool {
-    !path.starts_with("/api/") && !path.ends_with(".txt")
+    !path.starts_with("/api/") && !path.ends_with(".txt") && !path.contains('%')
 }
 
 fn without_port(host: &str) -> &str {

@@ -229,7 +229,7 @@ mod tests {
         let address = start(Protocol::Http1, Allowance { body: SHORT, ..AT_EASE }).await;
         let head = b"POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n1234";
         let mut stream = connect(address, head).await;
-        assert_eq!(line(&mut stream).await, "HTTP/1.1 408 Request Timeout");
+        assert_eq!(line(&mut stream).await, "HTTP/1.1 503 Service Unavailable");
         is_closed(stream).await;
     }
 
