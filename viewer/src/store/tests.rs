@@ -248,14 +248,14 @@ fn a_place_that_has_another_trace_is_not_taken_for_the_one_that_was_kept() {
 /// Those that are gone have no end, if the oldest of those that are kept stays for ever.
 #[test]
 fn the_list_of_the_kept_does_not_grow_by_those_that_are_gone() {
-    let mut store = Store::new(limits(20));
+    let mut store = Store::new(limits(60));
     let slow = |trace| Made { duration: SECOND, ..quick(trace) };
     assert!(Made { name: 1, ..slow(1) }.insert(&mut store));
     let mut most = 0;
     // Each is kept as one of the newest of its operation, until four are newer.
     for round in 1..=300 {
         assert!(slow(round * 100).insert(&mut store));
-        (1..30).for_each(|other| assert!(Made { name: 2, ..quick(round * 100 + other) }.insert(&mut store)));
+        (1..70).for_each(|other| assert!(Made { name: 2, ..quick(round * 100 + other) }.insert(&mut store)));
         most = most.max(store.traces.stale());
         assert!(store.traces.stale() <= store.traces.kept_count() + 64, "{most}");
     }
