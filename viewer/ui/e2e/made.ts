@@ -133,10 +133,13 @@ export function metrics(): unknown {
 
 const SAYS = [['INFO', 9, 'a request for the stock of item 42'], ['DEBUG', 5, 'asking the cache'], ['INFO', 9, 'found in the cache, 3 ms old'], ['WARN', 13, 'the cache answers slowly'], ['ERROR', 17, 'the stock cannot be read: disk I/O error']] as const;
 
+/** Which of these is said when. */
+const WHEN = [0, 1, 2, 0, 1, 3, 0, 1, 2, 4] as const;
+
 /** Log lines of all levels, as OTLP writes them. */
 export function logs(): unknown {
   const logRecords = Array.from({ length: 40 }, (_, at) => {
-    const [severityText, severityNumber, body] = SAYS[(at * at) % SAYS.length] ?? SAYS[0];
+    const [severityText, severityNumber, body] = SAYS[WHEN[at % WHEN.length] ?? 0];
     const attributes = [{ key: 'code.line.number', value: { intValue: String(at) } }];
     return { timeUnixNano: String(BigInt(Date.now() - (40 - at) * 1370) * 1_000_000n), severityNumber, severityText, body: { stringValue: body }, attributes };
   });

@@ -90,7 +90,7 @@ describe('traces', () => {
   it('that are not there are said to be elsewhere', async () => {
     const page = await visitor.visit('/traces?q=nothing-of-the-kind');
     await page.getByRole('heading', { name: 'No traces here' }).waitFor();
-    await page.getByRole('button', { name: 'search for nothing' }).last().click();
+    await page.getByRole('button', { name: 'clear the search' }).last().click();
     await page.locator('.trace-row').first().waitFor();
   });
 

@@ -278,7 +278,7 @@ describe('the other views', () => {
     await page.waitForURL(`**/compare/${SHOP.id}/${SLOWER.id}`);
     const tags = (): Promise<(string | null | undefined)[][]> =>
       page.locator('.compare-row').evaluateAll((rows) => rows.map((row) => [row.querySelector('.name')?.textContent, row.querySelector('.tag')?.textContent ?? 'both']));
-    await expect.poll(tags).toEqual([['GET /home', 'both'], ['GET /stock', 'both'], ['GET /stock', 'only A'], ['SELECT', 'only A'], ['render', 'only A'], ['log in', 'only B']]);
+    await expect.poll(tags).toEqual([['GET /home', 'both'], ['→ GET /stock', 'both'], ['GET /stock', 'only A'], ['→ SELECT', 'only A'], ['render', 'only A'], ['log in', 'only B']]);
     await expect.poll(() => textOf(page, '.compare-row .difference')).toBe('+80.0 ms');
     await page.getByRole('checkbox').check();
     await expect.poll(() => page.locator('.compare-row').count()).toBe(5);

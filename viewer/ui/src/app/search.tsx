@@ -56,7 +56,7 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
         onKeyDown={key}
       />
       {text !== '' && (
-        <button type="button" class="quiet" aria-label="Search for nothing" title="search for nothing" onClick={() => onSearch('')}>
+        <button type="button" class="quiet" aria-label="Clear the search" title="clear the search" onClick={() => onSearch('')}>
           <Icon shape="close" />
         </button>
       )}

@@ -37,7 +37,7 @@ function Elsewhere({ what, params }: { readonly what: string; readonly params: U
       <div class="buttons">
         {!everything && <button onClick={() => change({ last: 'all', from: null, to: null }, { entry: true })}>all that is kept</button>}
         {service !== '' && <button onClick={() => change({ service: null }, { entry: true })}>all services</button>}
-        {q !== '' && <button onClick={() => change({ q: null }, { entry: true })}>search for nothing</button>}
+        {q !== '' && <button onClick={() => change({ q: null }, { entry: true })}>clear the search</button>}
       </div>
     </section>
   );
@@ -45,7 +45,9 @@ function Elsewhere({ what, params }: { readonly what: string; readonly params: U
 
 const CARGO = 'cargo add otelhttp-viewer';
 const EMBED = `let viewer = otelhttp_viewer::Viewer::new().serve("127.0.0.1:8700")?;
-let provider = SdkTracerProvider::builder().with_span_processor(viewer.span_processor()).build();`;
+let provider = SdkTracerProvider::builder()
+    .with_span_processor(viewer.span_processor())
+    .build();`;
 
 function Beginning({ what, stats }: { readonly what: string; readonly stats: Stats }) {
   const endpoint = `OTEL_EXPORTER_OTLP_ENDPOINT=${stats.intake.http ?? stats.intake.grpc ?? 'http://127.0.0.1:4318'}`;
@@ -53,7 +55,7 @@ function Beginning({ what, stats }: { readonly what: string; readonly stats: Sta
     <section class="empty">
       <h1>No {what} yet</h1>
       <p>
-        They show up here as they come.
+        They show up here as they come.{' '}
         <button class="main" onClick={() => void sendTestTrace()}>
           send a test trace
         </button>

@@ -81,7 +81,7 @@ function options(width: number, curves: readonly Curve[], format: (value: number
     cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, least, most) => [Math.min(0, least ?? 0), most > 0 ? most * 1.08 : 1] } },
     axes: [
-      { ...axis, size: 22, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 8)), space: 80 },
+      { ...axis, size: 26, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 8)), space: 80 },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? '0' : round(format(tick)))), space: 28 },
     ],
     series: [{}, ...curves.map((curve) => ({ label: curve.name, stroke: colour(curve.colour), width: 1.5, spanGaps: false, points: { size: 4, filter: (_: UPlot, at: number) => alone(curves[at - 1]?.values ?? []) } }))],

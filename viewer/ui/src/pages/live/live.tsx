@@ -31,7 +31,7 @@ export function LivePage() {
         <Tile name="outgoing calls" value={perSecond(now?.calls)} more={<span class={now?.callFailures ? 'failed' : ''}>{now?.callFailures ?? 0} failed</span>}>
           <Sparkline wide values={column(shown, 'calls')} failed={column(shown, 'callFailures')} label="outgoing calls a second" />
         </Tile>
-        <Tile name="in flight" value={plainQuantity(now?.inFlight)}>
+        <Tile name="in flight" value={plainQuantity(now?.inFlight)} more={now?.inFlight == null ? 'nobody sends it' : ''}>
           <Sparkline wide values={column(shown, 'inFlight')} label="requests in flight" />
         </Tile>
         <Tile name="processor" value={{ number: now?.cpu == null ? '–' : percent(now.cpu), unit: '' }} more={machine(now)}>

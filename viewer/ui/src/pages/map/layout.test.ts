@@ -28,6 +28,12 @@ describe('the layout', () => {
   });
 
   it('draws from rim to rim', () => {
-    expect(pathOf([], { x: 0, y: 0 }, { x: 100, y: 0 }, 10, 20)).toBe('M10.0 0.0L80.0 0.0');
+    expect(pathOf([], { x: 0, y: 0, radius: 10 }, { x: 100, y: 0, radius: 20 })).toBe('M10.0 0.0L80.0 0.0');
+  });
+
+  it('begins and ends below words, and not behind them', () => {
+    const [above, below] = [{ x: 0, y: 0, radius: 10, foot: 40 }, { x: 0, y: 100, radius: 20, foot: 50 }];
+    expect(pathOf([], above, below)).toBe('M0.0 40.0L0.0 80.0');
+    expect(pathOf([], below, above)).toBe('M0.0 80.0L0.0 40.0');
   });
 });

@@ -16,9 +16,9 @@ export interface Layout {
   readonly edges: ReadonlyMap<string, readonly Place[]>;
 }
 
-/** Room for the circle and the words below it; upright, its figures stand in two lines. */
+/** Room for the circle and the words below it; upright, its figures stand in lines of their own. */
 const NODE = { width: 132, height: 96 };
-const UPRIGHT = { width: 104, height: 112 };
+const UPRIGHT = { width: 104, height: 126 };
 /** The circles' centre within that room. */
 const RISE = 20;
 
@@ -51,10 +51,17 @@ function raised({ x, y }: Place): Place {
   return { x, y: y - RISE };
 }
 
-/** A smooth line through the inner points of a way, from one circle's rim to the other's. */
-export function pathOf(way: readonly Place[], from: Place, to: Place, fromRadius: number, toRadius: number): string {
+/** Where a line may touch a node. */
+export interface End extends Place {
+  readonly radius: number;
+  /** How far below the centre its words end, where lines come from below. */
+  readonly foot?: number | undefined;
+}
+
+/** A smooth line through the inner points of a way, from one node to the other. */
+export function pathOf(way: readonly Place[], from: End, to: End): string {
   const inner = way.slice(1, -1);
-  const [start, end] = [rim(from, inner[0] ?? to, fromRadius), rim(to, inner.at(-1) ?? from, toRadius)];
+  const [start, end] = [edgeOf(from, inner[0] ?? to), edgeOf(to, inner.at(-1) ?? from)];
   const points = [start, ...inner, end];
   let path = `M${coordinates(start)}`;
   for (let at = 1; at < points.length - 1; at++) {
@@ -69,6 +76,12 @@ export function pathOf(way: readonly Place[], from: Place, to: Place, fromRadius
 export function loopOf({ x, y }: Place, radius: number): string {
   const reach = radius * 0.7;
   return `M${x - reach} ${y - reach}C${x - radius} ${y - radius - 34} ${x + radius} ${y - radius - 34} ${x + reach + 2} ${y - reach - 2}`;
+}
+
+/** The rim of its circle, or the foot of its words: no line goes through words. */
+function edgeOf(end: End, towards: Place): Place {
+  const { x, y, radius, foot } = end;
+  return foot !== undefined && towards.y > y + foot ? { x, y: y + foot } : rim(end, towards, radius);
 }
 
 function rim(centre: Place, towards: Place, radius: number): Place {

@@ -10,6 +10,8 @@ import { edgeKey, type Layout, layOut, loopOf, pathOf, type Place, structure } f
 
 /** More than this many nodes are a knot; the table has them all. */
 const MOST = 120;
+/** The height of a line of figures. */
+const LINE = 13;
 
 export function Picture({ map }: { readonly map: ServiceMap }) {
   const upright = useNarrow();
@@ -17,6 +19,7 @@ export function Picture({ map }: { readonly map: ServiceMap }) {
   const layout = useMemo(() => layOut(shown, upright), [structure(shown), upright]);
   const fastest = Math.max(1e-9, ...shown.nodes.map((node) => node.rate));
   const radii = new Map(shown.nodes.map((node) => [node.id, radiusOf(node, fastest)]));
+  const feet = upright ? new Map(shown.nodes.map((node) => [node.id, (radii.get(node.id) ?? 0) + 20 + wordsOf(node, true).length * LINE])) : undefined;
   return (
     <div class="map-box">
       <svg class="map" width={layout.width} height={layout.height} viewBox={`0 0 ${layout.width} ${layout.height}`} role="group" aria-label="Map of services">
@@ -26,7 +29,7 @@ export function Picture({ map }: { readonly map: ServiceMap }) {
           </marker>
         </defs>
         {shown.edges.map((edge) => (
-          <Edge key={edgeKey(edge)} edge={edge} layout={layout} radii={radii} fastest={fastest} />
+          <Edge key={edgeKey(edge)} edge={edge} layout={layout} radii={radii} fastest={fastest} feet={feet} />
         ))}
         {shown.nodes.map((node) => {
           const place = layout.nodes.get(node.id);
@@ -58,8 +61,6 @@ interface NodeProps {
 
 function Node({ node, place: { x, y }, radius, upright }: NodeProps) {
   const href = node.kind === 'service' ? to('/operations', { service: node.name }) : to('/traces', { q: node.search, service: null });
-  const figures = [rate(node.rate), `p95 ${duration(node.p95)}`];
-  const kind = node.kind === 'service' ? '' : (node.system ?? node.kind);
   const words = `${node.name}, ${node.kind}: ${rate(node.rate)}, ${percent(node.errorShare)} failed, p50 ${duration(node.p50)}, p95 ${duration(node.p95)}, p99 ${duration(node.p99)}`;
   return (
     <a href={href} class={`map-node kind-${node.kind} hue-${hueOf(node.name)}`}>
@@ -71,19 +72,29 @@ function Node({ node, place: { x, y }, radius, upright }: NodeProps) {
       <text class="map-name" x={x} y={y + radius + 15}>
         {short(node.name)}
       </text>
-      {node.kind !== 'user' &&
-        (upright ? figures : [figures.join(' · ')]).map((line, at) => (
-          <text key={line} class="map-figures" x={x} y={y + radius + 29 + at * 13}>
-            {line}
-          </text>
-        ))}
-      {kind !== '' && node.kind !== 'user' && (
+      {wordsOf(node, upright).map((line, at) => (
+        <text key={line} class="map-figures" x={x} y={y + radius + 29 + at * LINE}>
+          {line}
+        </text>
+      ))}
+      {!upright && (
         <text class="map-figures" x={x} y={y - radius - 7}>
-          {short(kind)}
+          {systemOf(node)}
         </text>
       )}
     </a>
   );
+}
+
+/** The lines below a node's name. Upright, what it is stands there too: above it is where its callers' lines come. */
+function wordsOf(node: MapNode, upright: boolean): string[] {
+  if (node.kind === 'user') return [];
+  const figures = [rate(node.rate), `p95 ${duration(node.p95)}`];
+  return upright ? [systemOf(node), ...figures].filter((line) => line !== '') : [figures.join(' · ')];
+}
+
+function systemOf({ kind, system }: MapNode): string {
+  return kind === 'service' || kind === 'user' ? '' : short(system ?? kind);
 }
 
 interface EdgeProps {
@@ -91,13 +102,16 @@ interface EdgeProps {
   readonly layout: Layout;
   readonly radii: ReadonlyMap<string, number>;
   readonly fastest: number;
+  /** Where the words below each node end, if lines come from below. */
+  readonly feet: ReadonlyMap<string, number> | undefined;
 }
 
-function Edge({ edge, layout, radii, fastest }: EdgeProps) {
+function Edge({ edge, layout, radii, fastest, feet }: EdgeProps) {
   const [from, end] = [layout.nodes.get(edge.from), layout.nodes.get(edge.to)];
   if (!from || !end) return null;
   const [fromRadius, toRadius] = [(radii.get(edge.from) ?? 0) + 2, (radii.get(edge.to) ?? 0) + 3];
-  const path = edge.from === edge.to ? loopOf(from, fromRadius) : pathOf(layout.edges.get(edgeKey(edge)) ?? [], from, end, fromRadius, toRadius);
+  const ends = [{ ...from, radius: fromRadius, foot: feet?.get(edge.from) }, { ...end, radius: toRadius, foot: feet?.get(edge.to) }] as const;
+  const path = edge.from === edge.to ? loopOf(from, fromRadius) : pathOf(layout.edges.get(edgeKey(edge)) ?? [], ...ends);
   const width = 1 + 3 * Math.sqrt(edge.rate / fastest);
   const words = `${rate(edge.rate)}, ${percent(edge.errorShare)} failed, p50 ${duration(edge.p50)}, p95 ${duration(edge.p95)}, p99 ${duration(edge.p99)}`;
   return (

@@ -11,6 +11,7 @@ import { useNarrow } from '../../parts/size';
 import { type Analysis, analyse, type Row, serviceOf } from '../../trace/analysis';
 import { compared, type PairRow } from '../../trace/compare';
 import { moment, type Trace } from '../../trace/model';
+import { ARROWS } from './span_row';
 import { useTrace } from './trace';
 
 export interface CompareProps {
@@ -99,7 +100,10 @@ function PairLine({ pair: { one, other, depth }, first, second, scale }: PairLin
     <>
       <span class="span-name" role="gridcell" style={{ paddingLeft: `${Math.min(depth, 14) * 12}px` }}>
         <span class={`service hue-${hueOf(service)}`}>{service}</span>
-        <span class="name">{row.span.name || '(no name)'}</span>
+        <span class="name">
+          {ARROWS[row.span.kind]}
+          {row.span.name || '(no name)'}
+        </span>
         {!other && <span class="tag">only A</span>}
         {!one && <span class="tag">only B</span>}
       </span>

@@ -51,9 +51,11 @@ export function Head({ analysis, state, live, matches, onMatch }: HeadProps) {
             </button>
           ))}
         </div>
-        <label class="check">
-          <input type="checkbox" checked={state.critical} onChange={() => change({ critical: state.critical ? '0' : null })} /> critical path
-        </label>
+        {state.view === 'waterfall' && (
+          <label class="check">
+            <input type="checkbox" checked={state.critical} onChange={() => change({ critical: state.critical ? '0' : null })} /> critical path
+          </label>
+        )}
         {state.find !== '' && <Matches matches={matches} onMatch={onMatch} />}
         <span class="push" />
         {live && <CompareWith id={trace.id} name={first?.span.name ?? ''} />}

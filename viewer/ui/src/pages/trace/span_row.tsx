@@ -23,7 +23,8 @@ const DEEPEST = 14;
 /** Dots of one row; more cannot be told apart. */
 const DOTS = 60;
 
-const ARROWS: Readonly<Record<string, string>> = { client: '→ ', producer: '⇢ ', consumer: '⇠ ' };
+/** Who calls and who is called have one name often. */
+export const ARROWS: Readonly<Record<string, string>> = { client: '→ ', producer: '⇢ ', consumer: '⇠ ' };
 
 export function SpanRow({ row, trace, zoom, critical, folded, logs, onFold }: SpanRowProps) {
   const { span, depth, size } = row;
