@@ -97,8 +97,9 @@ fn running_line(text: &mut String, span: &RunningSpan, now: u64) {
 fn duration(nanos: u64) -> String {
     let (value, unit) = match nanos {
         0..1_000 => return format!("{nanos} ns"),
-        1_000..1_000_000 => (nanos as f64 / 1e3, "µs"),
-        1_000_000..1_000_000_000 => (nanos as f64 / 1e6, "ms"),
+        // What would be rounded to a thousand is one of the next unit.
+        1_000..999_500 => (nanos as f64 / 1e3, "µs"),
+        999_500..999_500_000 => (nanos as f64 / 1e6, "ms"),
         _ => (nanos as f64 / 1e9, "s"),
     };
     let digits = match value {
@@ -131,7 +132,11 @@ mod tests {
             (999, "999 ns"),
             (1_000, "1.00 µs"),
             (12_345, "12.3 µs"),
+            (999_499, "999 µs"),
+            (999_600, "1.00 ms"),
             (312_000_000, "312 ms"),
+            (999_499_999, "999 ms"),
+            (999_500_000, "1.00 s"),
             (9_996_000, "10.0 ms"),
             (1_500_000_000, "1.50 s"),
             (100_000_000_000, "100 s"),

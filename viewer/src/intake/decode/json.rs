@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         if matches!(self.at, At::Message(shape) if std::ptr::eq(shape, &ANY_VALUE)) {
             self.depth += 1;
         }
-        let mut count = 0;
+        let (before, mut count) = (self.budget.kept, 0);
         while let Some(field) = map.next_key_seed(Key(self.at))? {
             count += 1;
             self.entry(count, field)?;
@@ -165,7 +165,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
             map.next_value_seed(self.inner(at, held))?;
         }
         if let (At::Message(Shape { is_flattened: true, .. }), Held::Not) = (self.at, self.held) {
-            self.budget.release();
+            // What is around it, as a metric is around its metadata, keeps its own.
+            self.budget.release(before);
         }
         Ok(())
     }

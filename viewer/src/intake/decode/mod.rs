@@ -47,8 +47,10 @@ impl Budget {
         Ok(())
     }
 
-    fn release(&mut self) {
-        self.left += std::mem::take(&mut self.kept);
+    /// Gives back what is kept since so much was.
+    fn release(&mut self, before: usize) {
+        self.left += self.kept - before;
+        self.kept = before;
     }
 }
 

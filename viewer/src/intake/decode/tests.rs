@@ -170,6 +170,29 @@ fn values_in_values_count_at_each_level() {
 }
 
 /// As a full body of a program that says much about each span.
+/// A metric is kept until all of it is there, also what came before values of its metadata.
+#[test]
+fn a_metric_weighs_the_same_in_any_order() {
+    let points = format!(r#""gauge":{{"dataPoints":[{}{{}}]}}"#, "{},".repeat(1_000));
+    let unknown = format!(r#""unknown":[{}0]"#, "0,".repeat(10_000));
+    let metadata = r#""metadata":[{"key":"a","value":{"stringValue":"b"}}]"#;
+    let weight = |members: [&str; 3]| {
+        let body = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{{}}}]}}]}}]}}"#,
+            members.join(",")
+        );
+        let is_taken = |most: &usize| {
+            json_as::<ExportMetricsServiceRequest>(&METRICS, body.as_bytes(), &mut Budget::new(*most)).is_ok()
+        };
+        let all: Vec<usize> = (0..4_096).map(|step| step << 10).collect();
+        all.partition_point(|most| !is_taken(most))
+    };
+    let first = weight([metadata, &points, &unknown]);
+    assert!((1..4_096).contains(&first), "{first}");
+    assert_eq!(weight([&points, metadata, &unknown]), first);
+    assert!(weight([&points, &unknown, metadata]) >= first);
+}
+
 #[test]
 fn what_is_no_bomb_is_decoded() {
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
