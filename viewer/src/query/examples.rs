@@ -254,6 +254,23 @@ fn a_detail_is_of_one_kind() {
 }
 
 #[test]
+fn operations_of_one_name_stand_in_one_order() {
+    let kinds = [Kind::Client, Kind::Consumer, Kind::Internal, Kind::Producer, Kind::Server];
+    for turn in 0..kinds.len() {
+        let mut store = Store::new(Limits::DEFAULT);
+        let mut turned = kinds;
+        turned.rotate_left(turn);
+        for (trace, kind) in (1..).zip(turned) {
+            insert(&mut store, trace, span((1, 0, kind), ("shop", "GET"), (100, 101)));
+        }
+        let all = (&store, &nobody_runs());
+        let operations = operations(all, &Query::default(), Range::ALL, Kinds::All, 300 * SECOND);
+        let told: Vec<&str> = operations.operations.iter().map(|operation| operation.kind).collect();
+        assert_eq!(told, ["client", "consumer", "internal", "producer", "server"]);
+    }
+}
+
+#[test]
 fn what_is_only_kept_as_a_sample_is_listed_last_and_said_so() {
     let mut store = Store::new(Limits { spans: 100, ..Limits::DEFAULT });
     insert(&mut store, 1, span((1, 0, Kind::Server), ("shop", "slow"), (1, 9)));

@@ -140,7 +140,8 @@ pub(crate) fn series(
 ) -> Option<AllSeries> {
     let instrument = store.metrics.instruments.get(name)?;
     let mut all: Vec<&Series> = of_service(instrument, service).collect();
-    all.sort_by_cached_key(|series| (std::cmp::Reverse(series.last()), format!("{:?}", series.attributes)));
+    let named = |series: &Series| format!("{:?} {:?}", series.attributes, series.resource);
+    all.sort_by_cached_key(|series| (std::cmp::Reverse(series.last()), named(series)));
     let truncated = all.len() > limit;
     all.truncate(limit);
     let scanned = all.iter().map(|series| series.points.len() as Scanned).sum();

@@ -204,7 +204,9 @@ fn most_total_first(mut operations: Vec<Operation>) -> Vec<Operation> {
         operation.share = if total == 0.0 { 0.0 } else { operation.total as f64 / total };
     }
     operations.sort_by(|one, other| {
-        (other.total, &one.service, &one.name).cmp(&(one.total, &other.service, &other.name))
+        let (first, second) =
+            ((&one.service, &one.name, one.kind), (&other.service, &other.name, other.kind));
+        other.total.cmp(&one.total).then(first.cmp(&second))
     });
     operations.truncate(MOST);
     operations
