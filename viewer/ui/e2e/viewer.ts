@@ -60,7 +60,7 @@ interface Started {
 
 /** Starts a program of this workspace, and waits until it has said all that is to be known of it. */
 async function start(name: string, options: readonly string[], env: Readonly<Record<string, string>>, patterns: readonly RegExp[]): Promise<Started> {
-  const file = `${target}/debug/${name}`;
+  const file = `${target}/${process.env['PROFILE'] ?? 'debug'}/${name}`;
   if (!existsSync(file)) throw new Error(`there is no ${file}: it is built by ./check`);
   const child = spawn(file, options, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   // Nothing outlives the tests, however they end.
