@@ -169,7 +169,6 @@ fn values_in_values_count_at_each_level() {
     }
 }
 
-/// As a full body of a program that says much about each span.
 /// A metric is kept until all of it is there, also what came before values of its metadata.
 #[test]
 fn a_metric_weighs_the_same_in_any_order() {
@@ -193,6 +192,7 @@ fn a_metric_weighs_the_same_in_any_order() {
     assert!(weight([&points, &unknown, metadata]) >= first);
 }
 
+/// As a full body of a program that says much about each span.
 #[test]
 fn what_is_no_bomb_is_decoded() {
     use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
