@@ -7,7 +7,7 @@ import type { Stats } from '../api/types';
 import { Icon } from '../parts/icon';
 import { type Address, change, PAGES, type Page, to } from './address';
 import { useCell } from './cell';
-import { dropProblem } from './drop';
+import { dropProblem } from './files';
 import { Help, helpOpen } from './help';
 import { connected, held, revision } from './live';
 import { LASTS, lastOf, rangeWords } from './scope';
@@ -161,7 +161,7 @@ function NotTaken() {
   if (problem === '') return null;
   return (
     <p class="notice" role="alert">
-      The file was not taken: {problem}{' '}
+      Not taken: {problem}{' '}
       <button class="link" onClick={() => (dropProblem.value = '')}>
         dismiss
       </button>

@@ -2,11 +2,11 @@
 
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { post, upload } from '../api/client';
+import { post } from '../api/client';
 import type { Stats } from '../api/types';
 import { bytes, count } from '../format/number';
 import { Menu } from '../parts/menu';
-import { go } from './address';
+import { importFiles } from './files';
 
 export function StoreMenu({ stats }: { readonly stats: Stats | undefined }) {
   if (!stats) return <span class="gauge muted">…</span>;
@@ -41,7 +41,7 @@ export function StoreMenu({ stats }: { readonly stats: Stats | undefined }) {
       </p>
       <Addresses stats={stats} />
       <div class="buttons">
-        <ImportButton>import a file</ImportButton>
+        <ImportButton>import files</ImportButton>
         <button type="button" onClick={() => void post('/pause', JSON.stringify({ paused: !stats.paused }))}>
           {stats.paused ? 'take in again' : 'stop taking in'}
         </button>
@@ -85,20 +85,22 @@ export function Addresses({ stats }: { readonly stats: Stats }) {
   );
 }
 
-/** Takes a file of traces: OTLP JSON, Jaeger's JSON, or what this viewer exports. */
+/** Takes files: OTLP, Jaeger's JSON, or what this viewer exports. */
 export function ImportButton({ children }: { readonly children: ComponentChildren }) {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState('');
-  const take = async (file: File | undefined): Promise<void> => {
-    if (!file) return;
-    setProblem(await importFile(file));
+  const take = async (chosen: HTMLInputElement): Promise<void> => {
+    const files = [...(chosen.files ?? [])];
+    // Or choosing the same file again would be no change.
+    chosen.value = '';
+    setProblem(await importFiles(files));
   };
   return (
     <span class="import">
       <button type="button" onClick={() => input.current?.click()}>
         {children}
       </button>
-      <input ref={input} type="file" hidden aria-label="File of traces" onChange={({ currentTarget }) => void take(currentTarget.files?.[0])} />
+      <input ref={input} type="file" multiple hidden aria-label="Files" onChange={({ currentTarget }) => void take(currentTarget)} />
       {problem !== '' && (
         <span class="failed" role="alert">
           {problem}
@@ -106,17 +108,4 @@ export function ImportButton({ children }: { readonly children: ComponentChildre
       )}
     </span>
   );
-}
-
-/** Shows what has come, or returns why nothing has. */
-export async function importFile(file: File): Promise<string> {
-  try {
-    const { traces, logs, points } = await upload(file);
-    const [only] = traces;
-    if (traces.length === 1 && only !== undefined) go(`/trace/${only}`);
-    else go(traces.length > 0 ? '/traces?last=all' : logs > 0 ? '/logs?last=all' : points > 0 ? '/metrics?last=all' : '/traces');
-    return '';
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

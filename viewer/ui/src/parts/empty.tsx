@@ -71,7 +71,7 @@ function Beginning({ what, stats }: { readonly what: string; readonly stats: Sta
       <Snippet text={EMBED} />
       <h2>From a file</h2>
       <p>
-        OTLP JSON or Jaeger’s: drop it on this page, or <ImportButton>choose a file</ImportButton>
+        OTLP JSON or Jaeger’s: drop files on this page, or <ImportButton>choose them</ImportButton>
       </p>
       <Addresses stats={stats} />
     </section>
