@@ -67,14 +67,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// To the viewer, or to where the variables say: the console shows trees.
 fn telemetry(viewer: Option<&Serving>) -> Result<Guard, Box<dyn Error>> {
-    let telemetry = Telemetry::from_env().service_name("quickstart");
+    let telemetry = Telemetry::from_env().service_name("quickstart").runtime_metrics(None);
     let telemetry = match viewer {
         Some(viewer) => telemetry
             .default_exporters(Signal::ALL, [])
             .span_processor(viewer.span_processor())
             .metric_reader(viewer.metric_reader())
-            .log_processor(viewer.log_processor())
-            .runtime_metrics(None),
+            .log_processor(viewer.log_processor()),
         None => telemetry
             .default_exporters([Signal::Traces], [Exporter::Console])
             .default_exporters([Signal::Metrics, Signal::Logs], [])

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TraceList } from '../src/api/types';
+import type { Tick, TraceList } from '../src/api/types';
 import type { Trace } from '../src/trace/model';
 import { NARROW, Visitor, WIDE } from './browser';
 import { logs, metrics } from './made';
@@ -30,7 +30,7 @@ let pages: Record<string, readonly [path: string, shown: string]>;
 
 beforeAll(async () => {
   viewer = await startViewer();
-  const site = await startSite(viewer, 5);
+  const site = await startSite(viewer, 5, { OTEL_METRIC_EXPORT_INTERVAL: '1000' });
   stopSite = site.stop;
   // Somebody clicks all the time.
   clicks = setInterval(() => void fetch(`${site.url}/home`).catch(() => undefined), 300);
@@ -41,6 +41,10 @@ beforeAll(async () => {
     const list = await viewer.api<TraceList>('/traces');
     return list.traces.filter(({ spans }) => spans === 11).length >= 24 && list;
   });
+  await until('all tiles are known', async () => {
+    const latest = (await viewer.api<{ ticks: readonly Tick[] }>('/live/history')).ticks.at(-2);
+    return latest?.inFlight != null && latest.cpu != null && latest.busy != null;
+  });
   const failed = traces.find(({ errors, spans }) => errors > 0 && spans === 11);
   const well = traces.find(({ errors, spans }) => errors === 0 && spans === 11);
   const test = traces.find(({ service }) => service === 'test-shop');
@@ -50,7 +54,7 @@ beforeAll(async () => {
   pages = {
     traces: ['/traces?last=60', '.trace-row'], trace: [trace, '.span-row.row'], span: [`/trace/${test?.id ?? ''}?span=${query?.id ?? ''}`, '.drawer .span-facts'],
     flame: [`${trace}?view=flame`, '.flame-page .note strong'], table: [`${trace}?view=table`, 'main tbody tr'], compare: [`/compare/${failed?.id ?? ''}/${well?.id ?? ''}`, '.compare-row'],
-    map: ['/map', '.map-node'], operations: ['/operations', '.detail .plot-box canvas'], live: ['/live', '.feed tr'], metrics: ['/metrics', '.plot-box canvas'],
+    map: ['/map', '.map-node'], operations: ['/operations', '.detail .plot-box canvas'], live: ['/live', '.feed tr'], metrics: ['/metrics?metric=http.server.request.duration', '.plot-box canvas'],
     logs: ['/logs', '.log-row'], elsewhere: ['/traces?q=nothing-of-the-kind', '.empty'],
   };
   visitor = await Visitor.open(viewer.url);

@@ -46,8 +46,8 @@ async function answered(address: string, init: RequestInit = {}): Promise<Respon
 }
 
 /** The quickstart, which sends its traces to a viewer. One of so many queries fails. */
-export async function startSite(viewer: Viewer, failEvery: number): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
-  const env = { PORT: '0', FAIL_EVERY: String(failEvery), OTEL_EXPORTER_OTLP_ENDPOINT: viewer.intake, OTEL_BSP_SCHEDULE_DELAY: '100' };
+export async function startSite(viewer: Viewer, failEvery: number, more: Readonly<Record<string, string>> = {}): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
+  const env = { PORT: '0', FAIL_EVERY: String(failEvery), OTEL_EXPORTER_OTLP_ENDPOINT: viewer.intake, OTEL_BSP_SCHEDULE_DELAY: '100', ...more };
   const { found: [url = ''], stop } = await start('examples/quickstart', [], env, [/(http:\/\/127\.0\.0\.1:\d+)\/home/]);
   return { url, stop };
 }
