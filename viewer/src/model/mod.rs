@@ -23,7 +23,7 @@ pub(crate) struct Resource {
 }
 
 /// By which instrumentation it was made.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Scope {
     pub(crate) name: Text,
     pub(crate) version: Text,

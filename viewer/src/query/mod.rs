@@ -27,7 +27,7 @@ pub(crate) use list::{List, Order, list};
 pub(crate) use live::{MEASURED, Tick, failures, history, tick};
 pub(crate) use logs::logs;
 pub(crate) use map::map;
-pub(crate) use metrics::{instruments, series};
+pub(crate) use metrics::{Wanted, instruments, series};
 pub(crate) use operations::{Kinds, Operations, operations};
 pub(crate) use points::points;
 pub(crate) use stats::{Stats, stats};

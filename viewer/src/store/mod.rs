@@ -23,7 +23,8 @@ pub(crate) use intern::{Draft, Interner};
 pub(crate) use live::{Failure, Live, Second};
 pub(crate) use logs::Logs;
 pub(crate) use metrics::{
-    Data, Distribution, Exemplar, Header, Instrument, Measurement, Metrics, Point, Series, Shape,
+    Course, Data, Distribution, Exemplar, Header, Identity, Instrument, Measurement, Metrics, Point, Series,
+    Shape,
 };
 pub(crate) use running::{Running, RunningSpan};
 pub(crate) use samples::{Key, Sample};
@@ -221,5 +222,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+pub(crate) use metrics::tests as measured;
 #[cfg(test)]
 mod tests;
