@@ -78,10 +78,10 @@ fn a_rate_is_over_what_is_known_of_the_time_asked_for() {
     // All that is kept begins with the first.
     assert_eq!(rate(&quiet, (None, None), 1_900), 1.0 / 400.0);
     // A file is older than the store.
-    let file = store(Limits::DEFAULT, 9_000, 1_000..1_060);
-    assert_eq!(rate(&file, (Some(1_000), Some(1_060)), 9_000), 1.0);
-    let newest_first = store(Limits::DEFAULT, 9_000, (1_000..1_060).rev());
-    assert_eq!(rate(&newest_first, (Some(1_000), Some(1_060)), 9_000), 1.0);
+    let file = store(Limits::DEFAULT, 9_000, 1_000..1_061);
+    assert_eq!(rate(&file, (Some(1_000), Some(1_060)), 9_000), 61.0 / 60.0);
+    let newest_first = store(Limits::DEFAULT, 9_000, (1_000..1_061).rev());
+    assert_eq!(rate(&newest_first, (Some(1_000), Some(1_060)), 9_000), 61.0 / 60.0);
 }
 
 #[test]
@@ -98,6 +98,53 @@ fn what_had_to_go_is_not_known_any_more() {
         let rate = rate(&store, range, 1_300);
         assert!(is_about_one(rate), "{range:?}: {rate}");
     }
+}
+
+/// One that does not say when it was, or whose clock was not set, says nothing about the time in which it came.
+#[test]
+fn a_span_of_long_ago_spoils_no_rate() {
+    for (start, end) in [(0, 0), (0, 1_310), (5, 6), (5, 1_310)] {
+        let mut store = store(Limits::DEFAULT, 1_000, 1_010..1_310);
+        let past = span((1, 9, Kind::Internal), ("shop", "past"), (start, end));
+        assert!(store.insert(TraceId::from(1), past, 1_310 * SECOND));
+        for range in [(None, None), (Some(0), None)] {
+            let rate = rate(&store, range, 1_310);
+            assert!((0.9..1.1).contains(&rate), "{start} to {end}, {range:?}: {rate}");
+        }
+        let all =
+            operations((&store, &nobody_runs()), &Query::default(), Range::ALL, Kinds::All, 1_310 * SECOND);
+        let from = if start == 0 { 1_010 } else { start };
+        assert_eq!(written(&all)["from"], from * 1_000_000);
+    }
+}
+
+/// Nobody knows what was between a file's last span and the store's beginning.
+#[test]
+fn what_came_from_a_file_and_what_came_since_are_rated_together() {
+    let mut store = store(Limits::DEFAULT, 9_000, 1_000..1_061);
+    (9_000..9_040).for_each(|second| insert(&mut store, second, request(second)));
+    // One that says nothing of when it was is of no time.
+    insert(&mut store, 1, span((1, 9, Kind::Internal), ("shop", "unset"), (0, 0)));
+    for (range, expected) in [
+        ((None, None), 1.01),
+        ((Some(0), Some(1_500)), 61.0 / 60.0),
+        ((Some(8_000), None), 1.0),
+        ((Some(1_030), None), 71.0 / 70.0),
+    ] {
+        assert_eq!(rate(&store, range, 9_040), expected, "{range:?}");
+    }
+}
+
+/// It is the oldest that go, by when they came.
+#[test]
+fn what_had_to_go_of_a_file_is_not_known_and_the_rest_is() {
+    let mut old = store(Limits { spans: 100, ..Limits::DEFAULT }, 9_000, 1_000..1_300);
+    insert(&mut old, 1, span((1, 9, Kind::Internal), ("shop", "job"), (1_010, 1_300)));
+    let of_most = rate(&old, (Some(900), Some(1_500)), 9_000);
+    assert!((0.95..1.05).contains(&of_most), "{of_most}");
+    let mut late = store(Limits { spans: 100, ..Limits::DEFAULT }, 9_000, 9_000..9_300);
+    (1_000..1_051).for_each(|second| insert(&mut late, second, request(second)));
+    assert_eq!(rate(&late, (Some(900), Some(1_500)), 9_300), 51.0 / 50.0);
 }
 
 /// One whose clock is ahead, and that went, says nothing about what came after it.
