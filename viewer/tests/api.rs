@@ -210,7 +210,7 @@ fn the_map_has_pairs_databases_and_callers() {
     assert_eq!((&pair["calls"], &pair["paired"], &pair["errors"]), (&json!(10), &json!(10), &json!(1)));
     // Of a call of 80 hundredths the server explains 60.
     assert_eq!((&pair["p50"], &pair["network"]), (&json!(80 * MILLI), &json!(20 * MILLI)));
-    let query = edge("service:stock", "database:sqlite/main");
+    let query = edge("service:stock", "database:db.system.name=sqlite db.namespace=main");
     assert_eq!((&query["calls"], &query["paired"], &query["network"]), (&json!(10), &json!(0), &Value::Null));
     assert_eq!(edge("user:callers", "service:shop")["calls"], 10);
     assert_eq!(map["edges"].as_array().unwrap().len(), 3);

@@ -220,7 +220,8 @@ fn metrics_arrive_whichever_way_they_come() {
         assert_eq!(names, ["durations", "requests"], "{way:?}");
         let series = page.json("/metrics/series?name=requests");
         let one = &series["series"][0];
-        assert_eq!((&series["monotonic"], &series["unit"]), (&json!(true), &json!("{request}")), "{way:?}");
+        assert_eq!((&one["monotonic"], &series["unit"]), (&json!(true), &json!("{request}")), "{way:?}");
+        assert_eq!((&one["scope"], &one["temporality"]), (&json!("shop"), &json!("cumulative")), "{way:?}");
         assert_eq!(attribute(one, "http.route"), "/home");
         assert!(one["values"].as_array().unwrap().ends_with(&[json!(3.0), json!(7.0)]), "{one}");
         let series = page.json("/metrics/series?name=durations");

@@ -159,9 +159,9 @@ pub(super) async fn metrics(State(app): State<App>, asked: Asked) -> Response {
 }
 
 pub(super) async fn series(State(app): State<App>, asked: Asked) -> Result<Response, Problem> {
-    let name = asked.required_name()?;
+    let wanted = asked.instrument()?;
     Ok(app.found("this instrument", |store, _| {
-        let series = query::series(store, name, asked.service(), asked.range(), asked.limit())?;
+        let series = query::series(store, wanted, asked.range(), asked.limit())?;
         let scanned = series.scanned;
         Some((series, scanned))
     }))

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::answer::Problem;
 use crate::model::Kind;
-use crate::query::{Kinds, Order, Range};
+use crate::query::{Kinds, Order, Range, Wanted};
 use crate::search::{Field, Query};
 
 const LIMIT: usize = 100;
@@ -19,6 +19,8 @@ struct Raw {
     service: Option<String>,
     name: Option<String>,
     kind: Option<String>,
+    r#type: Option<String>,
+    unit: Option<String>,
     from: Option<u64>,
     to: Option<u64>,
     last: Option<u64>,
@@ -121,6 +123,11 @@ impl Asked {
 
     pub(super) fn required_name(&self) -> Result<&str, Problem> {
         self.raw.name.as_deref().ok_or_else(|| Problem::bad("`name` is missing"))
+    }
+
+    pub(super) fn instrument(&self) -> Result<Wanted<'_>, Problem> {
+        let (name, service) = (self.required_name()?, self.service());
+        Ok(Wanted { name, r#type: self.raw.r#type.as_deref(), unit: self.raw.unit.as_deref(), service })
     }
 
     /// The search without the service, which the question itself names.

@@ -1,6 +1,7 @@
 //! What is kept: spans, log records, and who sent them. Texts are shared, since most of them come again and again.
 
 mod parents;
+mod renamed;
 mod value;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 
 pub(crate) use parents::Parents;
+pub(crate) use renamed::find_renamed;
 pub(crate) use value::{Attribute, Pairs, Value, find};
 
 pub(crate) type Text = Arc<str>;
@@ -23,7 +25,7 @@ pub(crate) struct Resource {
 }
 
 /// By which instrumentation it was made.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Scope {
     pub(crate) name: Text,
     pub(crate) version: Text,

@@ -14,13 +14,8 @@ const PARTS: usize = 60;
 const SAMPLES: usize = 10;
 const VALUES: usize = 10;
 /// Of each of these the most frequent values are told.
-const CODES: [&str; 5] = [
-    "http.response.status_code",
-    "rpc.status_code",
-    "rpc.response.status_code",
-    "http.status_code",
-    "db.response.status_code",
-];
+const CODES: [&str; 4] =
+    ["http.response.status_code", "rpc.status_code", "rpc.response.status_code", "db.response.status_code"];
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -78,10 +78,10 @@ fn a_rate_is_over_what_is_known_of_the_time_asked_for() {
     // All that is kept begins with the first.
     assert_eq!(rate(&quiet, (None, None), 1_900), 1.0 / 400.0);
     // A file is older than the store.
-    let file = store(Limits::DEFAULT, 9_000, 1_000..1_060);
-    assert_eq!(rate(&file, (Some(1_000), Some(1_060)), 9_000), 1.0);
-    let newest_first = store(Limits::DEFAULT, 9_000, (1_000..1_060).rev());
-    assert_eq!(rate(&newest_first, (Some(1_000), Some(1_060)), 9_000), 1.0);
+    let file = store(Limits::DEFAULT, 9_000, 1_000..1_061);
+    assert_eq!(rate(&file, (Some(1_000), Some(1_060)), 9_000), 61.0 / 60.0);
+    let newest_first = store(Limits::DEFAULT, 9_000, (1_000..1_061).rev());
+    assert_eq!(rate(&newest_first, (Some(1_000), Some(1_060)), 9_000), 61.0 / 60.0);
 }
 
 #[test]
@@ -98,6 +98,53 @@ fn what_had_to_go_is_not_known_any_more() {
         let rate = rate(&store, range, 1_300);
         assert!(is_about_one(rate), "{range:?}: {rate}");
     }
+}
+
+/// One that does not say when it was, or whose clock was not set, says nothing about the time in which it came.
+#[test]
+fn a_span_of_long_ago_spoils_no_rate() {
+    for (start, end) in [(0, 0), (0, 1_310), (5, 6), (5, 1_310)] {
+        let mut store = store(Limits::DEFAULT, 1_000, 1_010..1_310);
+        let past = span((1, 9, Kind::Internal), ("shop", "past"), (start, end));
+        assert!(store.insert(TraceId::from(1), past, 1_310 * SECOND));
+        for range in [(None, None), (Some(0), None)] {
+            let rate = rate(&store, range, 1_310);
+            assert!((0.9..1.1).contains(&rate), "{start} to {end}, {range:?}: {rate}");
+        }
+        let all =
+            operations((&store, &nobody_runs()), &Query::default(), Range::ALL, Kinds::All, 1_310 * SECOND);
+        let from = if start == 0 { 1_010 } else { start };
+        assert_eq!(written(&all)["from"], from * 1_000_000);
+    }
+}
+
+/// Nobody knows what was between a file's last span and the store's beginning.
+#[test]
+fn what_came_from_a_file_and_what_came_since_are_rated_together() {
+    let mut store = store(Limits::DEFAULT, 9_000, 1_000..1_061);
+    (9_000..9_040).for_each(|second| insert(&mut store, second, request(second)));
+    // One that says nothing of when it was is of no time.
+    insert(&mut store, 1, span((1, 9, Kind::Internal), ("shop", "unset"), (0, 0)));
+    for (range, expected) in [
+        ((None, None), 1.01),
+        ((Some(0), Some(1_500)), 61.0 / 60.0),
+        ((Some(8_000), None), 1.0),
+        ((Some(1_030), None), 71.0 / 70.0),
+    ] {
+        assert_eq!(rate(&store, range, 9_040), expected, "{range:?}");
+    }
+}
+
+/// It is the oldest that go, by when they came.
+#[test]
+fn what_had_to_go_of_a_file_is_not_known_and_the_rest_is() {
+    let mut old = store(Limits { spans: 100, ..Limits::DEFAULT }, 9_000, 1_000..1_300);
+    insert(&mut old, 1, span((1, 9, Kind::Internal), ("shop", "job"), (1_010, 1_300)));
+    let of_most = rate(&old, (Some(900), Some(1_500)), 9_000);
+    assert!((0.95..1.05).contains(&of_most), "{of_most}");
+    let mut late = store(Limits { spans: 100, ..Limits::DEFAULT }, 9_000, 9_000..9_300);
+    (1_000..1_051).for_each(|second| insert(&mut late, second, request(second)));
+    assert_eq!(rate(&late, (Some(900), Some(1_500)), 9_300), 51.0 / 50.0);
 }
 
 /// One whose clock is ahead, and that went, says nothing about what came after it.
@@ -157,6 +204,131 @@ fn the_map_pairs_spans_that_share_their_id() {
             assert!(found.len() == 1 && &**found[0].service() == service, "{edge}: {found:?}");
         }
     }
+}
+
+fn attributes<const N: usize>(pairs: [(&str, crate::model::Value); N]) -> crate::model::Attributes {
+    pairs.map(|(key, value)| Attribute { key: key.into(), value }).into()
+}
+
+fn text(text: &str) -> crate::model::Value {
+    crate::model::Value::Text(text.into())
+}
+
+/// How many spans a search finds.
+fn count(store: &Store, search: &Value) -> u64 {
+    let query = Query::parse(search.as_str().unwrap()).unwrap();
+    store.traces.recent().map(|trace| matching(&query, trace).count() as u64).sum()
+}
+
+/// Nodes and edges whose searches find as many spans as were counted, by their ids.
+#[track_caller]
+fn mapped(store: &Store) -> Vec<(String, u64)> {
+    let map = written(&map(store, Range::ALL, 300 * SECOND));
+    let calls = |of: &Value, id: String| {
+        assert_eq!(of["calls"], count(store, &of["search"]), "{of}");
+        (id, of["calls"].as_u64().unwrap())
+    };
+    let nodes = map["nodes"].as_array().unwrap().iter().filter(|node| node["kind"] != "service");
+    let nodes = nodes.map(|node| calls(node, node["id"].as_str().unwrap().to_owned()));
+    let edges = map["edges"].as_array().unwrap().iter();
+    let edges = edges.map(|edge| calls(edge, format!("{} {}", edge["from"], edge["to"]).replace('"', "")));
+    nodes.chain(edges).collect()
+}
+
+#[test]
+fn who_is_called_is_one_node_in_the_words_of_old_and_new_instrumentation() {
+    let database = |system, name| {
+        ["db.system.name", "db.system"]
+            .into_iter()
+            .zip(["db.namespace", "db.name"])
+            .map(move |(first, second)| attributes([(first, text(system)), (second, text(name))]))
+    };
+    let destinations = ["messaging.destination.name", "messaging.destination"];
+    let queues =
+        destinations.map(|key| attributes([("messaging.system", text("kafka")), (key, text("orders"))]));
+    let port = |key: &'static str| [(key, crate::model::Value::Int(80)), (key, text("80"))];
+    let hosts = [("server.address", "server.port"), ("net.peer.name", "net.peer.port")];
+    let hosts =
+        hosts.into_iter().flat_map(|(key, of)| port(of).map(|port| attributes([(key, text("stock")), port])));
+    let services = ["service.peer.name", "peer.service"].map(|key| attributes([(key, text("stock:80"))]));
+    let system = ["db.system.name", "db.system"].map(|key| attributes([(key, text("redis"))]));
+    let calls = database("sqlite", "main")
+        .chain(database("main", "main"))
+        .chain(system)
+        .chain(queues)
+        .chain(hosts)
+        .chain(services);
+    let mut store = Store::new(Limits::DEFAULT);
+    for (id, attributes) in (1..).zip(calls) {
+        insert(
+            &mut store,
+            id,
+            Span { attributes, ..span((id, 9, Kind::Client), ("shop", "call"), (100, 101)) },
+        );
+    }
+    let mut all = mapped(&store);
+    let nodes = [
+        ("database:db.system.name=main db.namespace=main", 2),
+        ("database:db.system.name=redis", 2),
+        ("database:db.system.name=sqlite db.namespace=main", 2),
+        ("messaging:messaging.system=kafka messaging.destination.name=orders", 2),
+        ("peer:server.address=stock server.port=80", 4),
+        ("peer:service.peer.name=stock:80", 2),
+    ];
+    let edges = all.split_off(nodes.len());
+    assert_eq!(all, nodes.map(|(id, calls)| (id.to_owned(), calls)));
+    assert_eq!(edges, nodes.map(|(id, calls)| (format!("service:shop {id}"), calls)));
+}
+
+#[test]
+fn callers_are_found_by_all_that_was_counted() {
+    for kinds in [[Kind::Server, Kind::Consumer], [Kind::Consumer, Kind::Server]] {
+        let mut store = Store::new(Limits::DEFAULT);
+        for (id, kind) in (1..).zip(kinds) {
+            insert(&mut store, id, span((1, 0, kind), ("shop", "GET"), (100, 103)));
+            insert(&mut store, id, span((2, 1, kind), ("stock", "GET"), (101, 102)));
+            insert(&mut store, id, span((3, 0, Kind::Internal), ("shop", "start"), (100, 101)));
+        }
+        let counted =
+            [("user:callers", 2), ("service:shop service:stock", 2), ("user:callers service:shop", 2)];
+        assert_eq!(mapped(&store), counted.map(|(id, calls)| (id.to_owned(), calls)));
+    }
+}
+
+/// That it is served later makes it no call to somebody who sends no spans.
+#[test]
+fn a_call_that_is_served_after_the_time_asked_for_is_answered() {
+    let mut store = Store::new(Limits::DEFAULT);
+    let attributes = attributes([("server.address", text("stock.example"))]);
+    insert(&mut store, 1, Span { attributes, ..span((1, 9, Kind::Client), ("shop", "GET"), (100, 106)) });
+    insert(&mut store, 1, span((2, 1, Kind::Server), ("stock", "GET"), (103, 105)));
+    let nodes = |to: u64| {
+        let range = Range { from: None, to: Some(to * SECOND) };
+        let map = written(&map(&store, range, 300 * SECOND));
+        let names =
+            map["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap().to_owned());
+        (names.collect::<Vec<_>>(), map["edges"].as_array().unwrap().len())
+    };
+    assert_eq!(nodes(102), (vec!["shop".to_owned()], 0));
+    assert_eq!(nodes(103), (vec!["shop".to_owned(), "stock".to_owned()], 1));
+}
+
+/// As exporters and instrumentation write them.
+#[test]
+fn a_code_is_the_same_as_a_number_and_as_text() {
+    let mut store = Store::new(Limits::DEFAULT);
+    let values =
+        [crate::model::Value::Int(200), text("200"), text("0200"), text("+200"), text("OK"), text("-0")];
+    for (id, value) in (1..).zip(values) {
+        let attributes = attributes([("http.response.status_code", value)]);
+        insert(&mut store, id, Span { attributes, ..request(100) });
+    }
+    let of = ("shop", "GET /", None);
+    let detail = detail((&store, &nobody_runs()), of, &Query::default(), Range::ALL, 300 * SECOND);
+    let codes = written(&detail.unwrap())["statusCodes"].as_array().unwrap().clone();
+    let codes = codes.iter().map(|code| json!([code["value"], code["count"]]));
+    let expected = [("200", 2), ("+200", 1), ("-0", 1), ("0200", 1), ("OK", 1)];
+    assert_eq!(codes.collect::<Vec<_>>(), expected.map(|(code, count)| json!([code, count])));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 use serde::Serialize;
 
 use super::micros;
-use crate::model::find;
-use crate::store::{Data, FRESH, Failure, Instrument, Running, Second, Series, Store};
+use crate::store::{Data, FRESH, Failure, Running, Second, Series, Store};
 
 const IN_FLIGHT: &str = "http.server.active_requests";
 const CPU: &str = "process.cpu.utilization";
@@ -104,19 +103,16 @@ pub(crate) fn tick(store: &Store, running: &Running, second: &Second, now: u64) 
     }
 }
 
-/// The last values of an instrument until then, over all its series.
+/// The last values of the instruments of a name until then, over all their series.
 fn sum(store: &Store, name: &str, until: u64) -> Option<f64> {
-    let instrument: &Instrument = store.metrics.instruments.get(name)?;
     let last = |series: &Series| {
-        let points = series.points.iter().rev();
-        let point =
-            points.clone().find(|point| point.time <= until && point.time.saturating_add(FRESH) >= until)?;
-        // Idle time is no use of the processor.
-        let is_idle = find(&series.attributes, "cpu.mode").is_some_and(|mode| mode.as_text() == Some("idle"));
+        let mut points = series.points.iter().rev();
+        let point = points.find(|point| point.time <= until && point.time.saturating_add(FRESH) >= until)?;
         match &point.data {
-            Data::Number(number) if !is_idle => Some(*number),
-            _ => None,
+            Data::Number(number) => Some(*number),
+            Data::Distribution(_) => None,
         }
     };
-    instrument.series.values().filter_map(last).reduce(|one, other| one + other)
+    let series = store.metrics.named(name).flat_map(|(_, instrument)| instrument.series.values());
+    series.filter(|series| series.is_level()).filter_map(last).reduce(|one, other| one + other)
 }

@@ -122,13 +122,17 @@ impl<'a> Gathering<'a> {
     fn trace(&mut self, trace: &'a Trace, range: Range) {
         let spans = &trace.spans;
         let parents = Parents::new(spans);
+        // Also by what is beyond the time asked for.
         let mut answered = vec![false; spans.len()];
-        for span in spans.iter().filter(|span| range.has(span.start)) {
-            let service = self.place(Party::Service(span.service()));
-            if span.kind.is_served() {
-                let parent = parents.of(spans, (span.id, span.kind), span.parent);
-                parent.into_iter().for_each(|place| answered[place] = true);
-                self.served(span, service, parent.map(|place| &spans[place]));
+        for span in spans {
+            let parent = || parents.of(spans, (span.id, span.kind), span.parent);
+            let parent = if span.kind.is_served() { parent() } else { None };
+            parent.into_iter().for_each(|place| answered[place] = true);
+            if range.has(span.start) {
+                let service = self.place(Party::Service(span.service()));
+                if span.kind.is_served() {
+                    self.served(span, service, parent.map(|place| &spans[place]));
+                }
             }
         }
         let calls = spans.iter().zip(answered).filter(|(span, answered)| span.kind.is_call() && !answered);
@@ -148,7 +152,7 @@ impl<'a> Gathering<'a> {
             None => return,
         };
         let search = || {
-            let served = format!("{} kind={}", Party::Service(span.service()).search(), span.kind);
+            let served = format!("{} served", Party::Service(span.service()).search());
             match parent {
                 Some(parent) => format!("{served} parent.service={}", quoted(parent.service(), true)),
                 None => format!("{served} root"),

@@ -1,8 +1,10 @@
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::{Range, Scanned, micros};
 use crate::model::{Attribute, Pairs};
-use crate::store::{Data, Distribution, Exemplar, Header, Instrument, Point, Series, Shape, Store};
+use crate::store::{Course, Data, Distribution, Exemplar, Identity, Instrument, Point, Series, Shape, Store};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Instruments {
@@ -20,33 +22,33 @@ struct Listed {
     last: u64,
 }
 
+/// What tells an instrument from others.
 #[derive(Debug, Serialize)]
 struct Head {
     name: String,
     unit: String,
     r#type: &'static str,
-    temporality: Option<&'static str>,
-    monotonic: bool,
 }
 
 impl Head {
-    fn of(header: &Header) -> Self {
-        Self {
-            name: header.name.to_string(),
-            unit: header.unit.to_string(),
-            r#type: match header.shape {
-                Shape::Gauge => "gauge",
-                Shape::Sum => "sum",
-                Shape::Histogram => "histogram",
-                Shape::ExponentialHistogram => "exponentialHistogram",
-                Shape::Summary => "summary",
-            },
-            temporality: header
-                .is_cumulative
-                .map(|is_cumulative| if is_cumulative { "cumulative" } else { "delta" }),
-            monotonic: header.is_monotonic,
-        }
+    fn of(identity: &Identity) -> Self {
+        let (name, unit) = (identity.name.to_string(), identity.unit.to_string());
+        Self { name, unit, r#type: type_name(identity.shape) }
     }
+}
+
+fn type_name(shape: Shape) -> &'static str {
+    match shape {
+        Shape::Gauge => "gauge",
+        Shape::Sum => "sum",
+        Shape::Histogram => "histogram",
+        Shape::ExponentialHistogram => "exponentialHistogram",
+        Shape::Summary => "summary",
+    }
+}
+
+fn temporality(course: Course) -> Option<&'static str> {
+    course.is_cumulative.map(|is_cumulative| if is_cumulative { "cumulative" } else { "delta" })
 }
 
 fn of_service<'a>(instrument: &'a Instrument, service: Option<&'a str>) -> impl Iterator<Item = &'a Series> {
@@ -55,10 +57,10 @@ fn of_service<'a>(instrument: &'a Instrument, service: Option<&'a str>) -> impl 
 }
 
 pub(crate) fn instruments(store: &Store, service: Option<&str>) -> Instruments {
-    let listed = |instrument: &Instrument| {
+    let listed = |(identity, instrument): (&Identity, &Instrument)| {
         let mut listed = Listed {
-            description: instrument.header.description.to_string(),
-            head: Head::of(&instrument.header),
+            description: instrument.description.to_string(),
+            head: Head::of(identity),
             services: Vec::new(),
             series: 0,
             points: 0,
@@ -76,7 +78,7 @@ pub(crate) fn instruments(store: &Store, service: Option<&str>) -> Instruments {
         listed.services.sort();
         listed
     };
-    let all = store.metrics.instruments.values().map(listed);
+    let all = store.metrics.instruments.iter().map(listed);
     Instruments { instruments: all.filter(|listed| listed.series > 0).collect() }
 }
 
@@ -92,7 +94,10 @@ pub(crate) struct AllSeries {
 #[derive(Debug, Default, Serialize)]
 struct OneSeries {
     service: String,
+    scope: String,
     attributes: Written,
+    temporality: Option<&'static str>,
+    monotonic: bool,
     times: Vec<u64>,
     values: Option<Vec<f64>>,
     rate: Option<Vec<Option<f64>>>,
@@ -130,45 +135,61 @@ impl OneExemplar {
     }
 }
 
+/// An instrument as it is asked for: by its name, and where others have that name too, by its type and unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) r#type: Option<&'a str>,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) service: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Of several, that which was measured last.
+    fn find(self, store: &'a Store) -> Option<(&'a Identity, Vec<&'a Series>)> {
+        let is_it = move |identity: &Identity| {
+            self.r#type.is_none_or(|wanted| wanted == type_name(identity.shape))
+                && self.unit.is_none_or(|unit| unit == &*identity.unit)
+        };
+        let found = store.metrics.named(self.name).filter(|(identity, _)| is_it(identity));
+        let last = |(_, series): &(&Identity, Vec<&Series>)| series.iter().map(|series| series.last()).max();
+        found.map(|(identity, of)| (identity, of_service(of, self.service).collect())).max_by_key(last)
+    }
+}
+
 /// The points of an instrument, the series with the newest points first.
-pub(crate) fn series(
-    store: &Store,
-    name: &str,
-    service: Option<&str>,
-    range: Range,
-    limit: usize,
-) -> Option<AllSeries> {
-    let instrument = store.metrics.instruments.get(name)?;
-    let mut all: Vec<&Series> = of_service(instrument, service).collect();
-    let named = |series: &Series| format!("{:?} {:?}", series.attributes, series.resource);
-    all.sort_by_cached_key(|series| (std::cmp::Reverse(series.last()), named(series)));
+pub(crate) fn series(store: &Store, wanted: Wanted<'_>, range: Range, limit: usize) -> Option<AllSeries> {
+    let (identity, mut all) = wanted.find(store)?;
+    let named = |series: &Series| format!("{:?} {:?} {:?}", series.attributes, series.resource, series.scope);
+    all.sort_by_cached_key(|series| (Reverse(series.last()), named(series), temporality(series.course)));
     let truncated = all.len() > limit;
     all.truncate(limit);
     let scanned = all.iter().map(|series| series.points.len() as Scanned).sum();
-    let series = all.into_iter().map(|series| one(&instrument.header, series, range)).collect();
-    Some(AllSeries { head: Head::of(&instrument.header), truncated, series, scanned })
+    let series = all.into_iter().map(|series| one(identity.shape, series, range)).collect();
+    Some(AllSeries { head: Head::of(identity), truncated, series, scanned })
 }
 
-fn one(header: &Header, series: &Series, range: Range) -> OneSeries {
+fn one(shape: Shape, series: &Series, range: Range) -> OneSeries {
     let mut points: Vec<&Point> = series.points.iter().filter(|point| range.has(point.time)).collect();
     points.sort_by_key(|point| point.time);
-    let is_cumulative = header.is_cumulative != Some(false);
+    let is_cumulative = series.course.is_cumulative != Some(false);
     let one = OneSeries {
         service: series.resource.service.to_string(),
+        scope: series.scope.name.to_string(),
         attributes: Written(series.attributes.to_vec()),
+        temporality: temporality(series.course),
+        monotonic: series.course.is_monotonic,
         times: points.iter().map(|point| micros(point.time)).collect(),
         exemplars: series.exemplars.iter().map(OneExemplar::of).collect(),
         ..OneSeries::default()
     };
-    let numbers: Option<Vec<(u64, f64)>> = points.iter().map(|point| number(point)).collect();
-    match numbers.filter(|_| matches!(header.shape, Shape::Gauge | Shape::Sum)) {
-        Some(numbers) => {
-            let rate = header.is_monotonic.then(|| rates(&numbers, is_cumulative));
-            let values = numbers.into_iter().map(|(_, value)| value).collect();
-            OneSeries { values: Some(values), rate, ..one }
-        }
-        None => distributions(one, &points, is_cumulative),
+    if !matches!(shape, Shape::Gauge | Shape::Sum) {
+        return distributions(one, &points, is_cumulative);
     }
+    let numbers: Vec<(u64, f64)> = points.iter().filter_map(|point| number(point)).collect();
+    let rate = series.course.is_monotonic.then(|| rates(&numbers, is_cumulative));
+    let values = numbers.into_iter().map(|(_, value)| value).collect();
+    OneSeries { values: Some(values), rate, ..one }
 }
 
 fn number(point: &Point) -> Option<(u64, f64)> {
@@ -266,7 +287,148 @@ fn quantile(counts: &[u64], bounds: &[f64], wanted: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::model::{Resource, Scope};
+    use crate::store::{Header, Limits, Measurement, measured};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn of_instance(instance: &str) -> Arc<Resource> {
+        let instance = crate::model::Value::Text(instance.into());
+        let instance = Attribute { key: "service.instance.id".into(), value: instance };
+        Arc::new(Resource { service: "shop".into(), attributes: [instance].into() })
+    }
+
+    fn sum(is_monotonic: bool, is_cumulative: bool) -> Header {
+        let course = Course { is_monotonic, is_cumulative: Some(is_cumulative) };
+        let gauge = measured::header("n");
+        Header { course, identity: Identity { shape: Shape::Sum, ..gauge.identity }, ..gauge }
+    }
+
+    fn told(store: &Store, wanted: Wanted<'_>) -> Value {
+        serde_json::to_value(series(store, wanted, Range::ALL, 100)).expect("it is plain")
+    }
+
+    fn named(name: &str) -> Wanted<'_> {
+        Wanted { name, ..Wanted::default() }
+    }
+
+    /// Each of them tells of three in two seconds, in its own way, and says nothing of who it is.
+    #[test]
+    fn each_process_is_read_by_how_it_tells() {
+        let ways = [(true, true, [10.0, 13.0]), (true, false, [10.0, 3.0]), (false, true, [10.0, 13.0])];
+        for turn in 0..ways.len() {
+            let mut store = Store::new(Limits::DEFAULT);
+            let mut turned = ways;
+            turned.rotate_left(turn);
+            for (is_monotonic, is_cumulative, numbers) in turned {
+                for (time, number) in [0, 2 * SECOND].into_iter().zip(numbers) {
+                    let header = sum(is_monotonic, is_cumulative);
+                    assert!(store.measure(&header, measured::measurement(time, number)));
+                }
+            }
+            let told = told(&store, named("n"));
+            let mut all: Vec<Value> = told["series"].as_array().expect("they are listed").clone();
+            all.sort_by_key(|one| one["monotonic"] == true && one["temporality"] == "cumulative");
+            all.sort_by_key(|one| one["monotonic"] == true);
+            let all = all
+                .iter()
+                .map(|one| json!([one["monotonic"], one["temporality"], one["values"], one["rate"]]));
+            let expected = [
+                json!([false, "cumulative", [10.0, 13.0], null]),
+                json!([true, "delta", [10.0, 3.0], [null, 1.5]]),
+                json!([true, "cumulative", [10.0, 13.0], [null, 1.5]]),
+            ];
+            assert_eq!(all.collect::<Vec<_>>(), expected, "{turn}");
+        }
+    }
+
+    /// What tells of numbers and what tells of distributions has no columns in common.
+    #[test]
+    fn instruments_of_one_name_are_told_apart_by_type_and_unit() {
+        let mut store = Store::new(Limits::DEFAULT);
+        let header = |shape, unit: &str| {
+            let sum = sum(true, true);
+            Header { identity: Identity { shape, unit: unit.into(), ..sum.identity }, ..sum }
+        };
+        let distribution = || Data::Distribution(Box::default());
+        for (time, shape, unit, data) in [
+            (3, Shape::Sum, "s", Data::Number(1.0)),
+            (2, Shape::Sum, "By", Data::Number(1.0)),
+            (1, Shape::Histogram, "s", distribution()),
+            (4, Shape::Histogram, "s", distribution()),
+            (2, Shape::ExponentialHistogram, "s", distribution()),
+        ] {
+            let point = Point { time: time * SECOND, data };
+            let measurement = Measurement { point, ..measured::measurement(0, 0.0) };
+            assert!(store.measure(&header(shape, unit), measurement));
+        }
+        let listed = serde_json::to_value(instruments(&store, None)).expect("it is plain");
+        let listed = listed["instruments"].as_array().expect("they are listed").iter();
+        let listed = listed.map(|it| json!([it["name"], it["type"], it["unit"], it["points"]]));
+        let expected =
+            [("sum", "By", 1), ("sum", "s", 1), ("histogram", "s", 2), ("exponentialHistogram", "s", 1)];
+        assert_eq!(
+            listed.collect::<Vec<_>>(),
+            expected.map(|(kind, unit, points)| json!(["n", kind, unit, points]))
+        );
+        for (kind, unit, points) in expected {
+            let told = told(&store, Wanted { r#type: Some(kind), unit: Some(unit), ..named("n") });
+            assert_eq!((&told["type"], &told["unit"]), (&json!(kind), &json!(unit)));
+            let columns = if kind == "sum" { ["values", "rate"] } else { ["count", "p95"] };
+            for column in columns.into_iter().chain(["times"]) {
+                let column = told["series"][0][column].as_array().expect("it is a column");
+                assert_eq!(column.len(), points, "{told}");
+            }
+        }
+        // Where it is not said which, it is the one that was measured last.
+        let answered = [
+            (named("n"), json!(["histogram", "s"])),
+            (Wanted { r#type: Some("sum"), ..named("n") }, json!(["sum", "s"])),
+            (Wanted { unit: Some("By"), ..named("n") }, json!(["sum", "By"])),
+        ];
+        for (wanted, expected) in answered {
+            let told = told(&store, wanted);
+            assert_eq!(json!([told["type"], told["unit"]]), expected);
+        }
+        assert_eq!(told(&store, Wanted { r#type: Some("gauge"), ..named("n") }), Value::Null);
+        assert_eq!(told(&store, named("m")), Value::Null);
+    }
+
+    #[test]
+    fn series_say_by_which_library_they_were_measured() {
+        let mut store = Store::new(Limits::DEFAULT);
+        for (scope, number) in [("hyper", 1.0), ("sqlx", 2.0)] {
+            let scope = Arc::new(Scope { name: scope.into(), ..Scope::default() });
+            let measurement = Measurement { scope, ..measured::measurement(1, number) };
+            assert!(store.measure(&measured::header("n"), measurement));
+        }
+        let told = told(&store, named("n"));
+        let all = told["series"].as_array().expect("they are listed").iter();
+        let all = all.map(|one| json!([one["scope"], one["values"]]));
+        assert_eq!(all.collect::<Vec<_>>(), [json!(["hyper", [1.0]]), json!(["sqlx", [2.0]])]);
+    }
+
+    /// The newest first, and those that are as new in one order, though they are kept in none.
+    #[test]
+    fn series_that_are_as_new_stand_in_one_order() {
+        let mut store = Store::new(Limits::DEFAULT);
+        for (instance, time) in
+            [(3, 5), (9, 5), (1, 5), (4, 7), (7, 5), (0, 5), (8, 5), (2, 5), (5, 5), (6, 5)]
+        {
+            let resource = of_instance(&instance.to_string());
+            let measurement = Measurement { resource, ..measured::measurement(time, f64::from(instance)) };
+            assert!(store.measure(&measured::header("n"), measurement));
+        }
+        let told = told(&store, named("n"));
+        let all = told["series"].as_array().expect("they are listed").iter();
+        let all: Vec<&Value> = all.map(|one| &one["values"][0]).collect();
+        assert_eq!(all, [4.0, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 7.0, 8.0, 9.0].map(Value::from).each_ref());
+    }
 
     #[test]
     fn quantiles_lie_within_their_buckets() {

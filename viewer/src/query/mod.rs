@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{Span, Value};
+use crate::model::{Span, Value, find_renamed};
 use crate::search::{Query, Subject, Whole};
 use crate::store::Trace;
 
@@ -27,7 +27,7 @@ pub(crate) use list::{List, Order, list};
 pub(crate) use live::{MEASURED, Tick, failures, history, tick};
 pub(crate) use logs::logs;
 pub(crate) use map::map;
-pub(crate) use metrics::{instruments, series};
+pub(crate) use metrics::{Wanted, instruments, series};
 pub(crate) use operations::{Kinds, Operations, operations};
 pub(crate) use points::points;
 pub(crate) use stats::{Stats, stats};
@@ -76,16 +76,24 @@ enum Told<'a> {
 impl<'a> Told<'a> {
     /// Absent and empty are the same.
     fn of(span: &'a Span, key: &str) -> Option<Self> {
-        span.attribute(key).and_then(Self::value)
+        find_renamed(&span.attributes, key).and_then(Self::value)
     }
 
     fn value(value: &'a Value) -> Option<Self> {
         match value {
-            Value::Text(text) if !text.is_empty() => Some(Told::Text(text)),
+            Value::Text(text) if text.is_empty() => None,
+            Value::Text(text) => Some(whole(text).map_or(Told::Text(text), Told::Int)),
             Value::Int(int) => Some(Told::Int(*int)),
             _ => None,
         }
     }
+}
+
+/// A text that is written as the number would be: some say a code so.
+fn whole(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = text == "0" || digits.starts_with(|first| matches!(first, '1'..='9'));
+    text.parse().ok().filter(|_| is_plain)
 }
 
 impl fmt::Display for Told<'_> {

@@ -96,9 +96,13 @@ impl Period {
     /// The time asked for, or that which is kept.
     pub(super) fn of(store: &Store, range: Range, now: u64) -> Self {
         let to = range.to.unwrap_or(now);
-        let earliest = || store.traces.recent().map(|trace| trace.start).min().unwrap_or(to);
-        let from = range.from.unwrap_or_else(earliest).min(to);
-        let covered = to.min(now).saturating_sub(from.max(known_since(store, range)));
+        // A start of 0 is none.
+        let starts = || store.traces.recent().map(|trace| trace.start).filter(|start| *start > 0);
+        let from = range.from.unwrap_or_else(|| starts().min().unwrap_or(to)).min(to);
+        let known = |since: u64, until: u64| until.min(to).saturating_sub(since.max(from));
+        let imported = store.imported(|start| range.has(start));
+        let of_files = imported.map_or(0, |(first, last)| known(first, last));
+        let covered = known(store.complete_since(), now) + of_files;
         Self { from, to, covered }
     }
 
@@ -111,13 +115,6 @@ impl Period {
         let width = ((self.to - self.from) / parts as u64).max(1);
         usize::try_from(time.saturating_sub(self.from) / width).unwrap_or(parts).min(parts - 1)
     }
-}
-
-/// Since the store takes in, or since the last trace that had to go began: of what was before nobody knows how much it was.
-/// But what comes from a file is older than the store.
-fn known_since(store: &Store, range: Range) -> u64 {
-    let since = store.complete_since();
-    store.imported_since(|start| range.has(start)).map_or(since, |imported| imported.min(since))
 }
 
 impl Gathered {

@@ -50,8 +50,9 @@ fn ask(shared: &Shared, now: u64) {
             json(&map(store, range, now));
             json(&logs(store, &query, range, 5, None));
             json(&instruments(store, None));
-            for name in store.metrics.instruments.keys() {
-                json(&series(store, name, None, range, 5));
+            for identity in store.metrics.instruments.keys() {
+                let wanted = Wanted { name: &identity.name, ..Wanted::default() };
+                json(&series(store, wanted, range, 5));
             }
             json(&stats(store, running, now));
             json(&suggest(store, search, None, false));

@@ -5,7 +5,7 @@ mod parse;
 mod subject;
 mod suggest;
 
-use crate::model::{Kind, Status, find};
+use crate::model::{Kind, Status, find_renamed};
 
 pub(crate) use operand::{Operand, Operator, has};
 pub(crate) use subject::{Subject, Whole};
@@ -36,6 +36,7 @@ enum Test {
     Error,
     Running,
     Root,
+    Served,
     /// In lower case.
     Word(String),
     Compare(Field, Operator, Operand),
@@ -88,7 +89,7 @@ pub(crate) const KEYS: [(&str, Field); 20] = [
     ("body", Field::Body),
 ];
 
-pub(crate) const FLAGS: [&str; 3] = ["error", "running", "root"];
+pub(crate) const FLAGS: [&str; 4] = ["error", "running", "root", "served"];
 
 impl Query {
     pub(crate) fn parse(text: &str) -> Result<Self, SearchError> {
@@ -117,6 +118,7 @@ impl Test {
             Self::Error => subject.is_error(),
             Self::Running => subject.is_running,
             Self::Root => subject.is_root,
+            Self::Served => subject.kind.is_some_and(Kind::is_served),
             Self::Word(word) => {
                 has(subject.name, word)
                     || has(subject.service, word)
@@ -150,7 +152,7 @@ fn compare(subject: &Subject<'_>, field: &Field, operator: Operator, operand: &O
         Field::Level => subject.severity.is_some_and(|severity| operator.level(severity, operand)),
         Field::Body => subject.body.is_some_and(|body| operator.value(body, operand)),
         Field::Attribute(key) => {
-            let value = find(subject.attributes, key).or_else(|| find(subject.resource, key));
+            let value = find_renamed(subject.attributes, key).or_else(|| find_renamed(subject.resource, key));
             value.is_some_and(|value| operator.value(value, operand))
         }
     }
@@ -161,9 +163,7 @@ fn status(subject: &Subject<'_>, operator: Operator, operand: &Operand) -> bool 
     if operand.number.is_none() {
         return operator.text(subject.status.map_or("", Status::name), operand);
     }
-    let code = ["http.response.status_code", "http.status_code"]
-        .iter()
-        .find_map(|key| find(subject.attributes, key));
+    let code = find_renamed(subject.attributes, "http.response.status_code");
     code.is_some_and(|code| operator.value(code, operand))
 }
 

@@ -151,6 +151,7 @@ fn flag(text: &str) -> Option<Test> {
         "error" => Some(Test::Error),
         "running" => Some(Test::Running),
         "root" => Some(Test::Root),
+        "served" => Some(Test::Served),
         _ => None,
     }
 }

@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 
 use super::live::SECONDS;
-use super::metrics::{Data, Header, Instrument, Point, Series};
+use super::metrics::{Data, Identity, Instrument, Point, Series};
 use super::{Limits, Live, Store};
-use crate::model::find;
 
 const SECOND: u64 = 1_000_000_000;
 /// A measurement that is older says nothing about a second.
@@ -15,7 +14,7 @@ pub(crate) struct Recent {
     live: Live,
     revision: u64,
     limits: Limits,
-    instruments: Vec<(Header, Vec<Measured>)>,
+    instruments: Vec<(Identity, Vec<Measured>)>,
     /// How many rows were looked at.
     pub(crate) scanned: u64,
 }
@@ -27,33 +26,32 @@ impl Store {
     /// The seconds, and what these instruments measured in them.
     pub(crate) fn recent(&self, names: &[&str], now: u64) -> Recent {
         let since = now.saturating_sub((SECONDS + 1) * SECOND + FRESH);
-        let found: Vec<&Instrument> =
-            names.iter().filter_map(|name| self.metrics.instruments.get(*name)).collect();
-        let series = found.iter().flat_map(|instrument| instrument.series.values());
+        let found: Vec<(&Identity, &Instrument)> =
+            names.iter().flat_map(|name| self.metrics.named(name)).collect();
+        let series = found.iter().flat_map(|(_, instrument)| instrument.series.values());
         let points: usize = series.map(|series| series.points.len()).sum();
         let rows = points + self.live.seconds().count() + self.live.failures().count();
         Recent {
             live: self.live.clone(),
             revision: self.revision,
             limits: self.limits,
-            instruments: found.iter().map(|of| (of.header.clone(), measured(of, since))).collect(),
+            instruments: found
+                .iter()
+                .map(|(identity, of)| ((*identity).clone(), measured(of, since)))
+                .collect(),
             scanned: rows as u64,
         }
     }
 }
 
 fn measured(instrument: &Instrument, since: u64) -> Vec<Measured> {
-    // Idle time is no use of the processor.
-    let is_idle = |series: &Series| {
-        find(&series.attributes, "cpu.mode").is_some_and(|mode| mode.as_text() == Some("idle"))
-    };
     let number = |point: &Point| match &point.data {
         Data::Number(number) => (point.time, Some(*number)),
         Data::Distribution(_) => (point.time, None),
     };
     let recent =
         |series: &Series| series.points.iter().filter(|point| point.time >= since).map(number).collect();
-    instrument.series.values().filter(|series| !is_idle(series)).map(recent).collect()
+    instrument.series.values().filter(|series| series.is_level()).map(recent).collect()
 }
 
 impl Recent {
@@ -63,13 +61,12 @@ impl Recent {
         let ends: Vec<u64> =
             self.live.seconds().map(|second| (second.time + 1).saturating_mul(SECOND)).collect();
         let mut store = Store { live: self.live, revision: self.revision, ..Store::new(self.limits) };
-        for (header, series) in self.instruments {
+        for (identity, series) in self.instruments {
             let mut sums = vec![None; ends.len()];
             series.into_iter().for_each(|measured| add(&mut sums, &ends, measured));
             let points = ends.iter().zip(sums).map(|(end, sum)| Point { time: *end, data: data(sum) });
-            let series = Series::summed(points.collect());
-            let instrument = Instrument { header, series: HashMap::from([(0, series)]) };
-            store.metrics.instruments.insert(instrument.header.name.clone(), instrument);
+            let series = HashMap::from([(0, Series::summed(points.collect()))]);
+            store.metrics.instruments.insert(identity, Instrument { description: "".into(), series });
         }
         store
     }
@@ -99,37 +96,21 @@ fn add(sums: &mut [Option<f64>], ends: &[u64], mut measured: Measured) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::model::{Attribute, Attributes, Resource, Value};
+    use crate::model::{Attribute, Attributes, Value};
     use crate::query;
-    use crate::store::{Measurement, Shape};
+    use crate::store::{Measurement, measured};
 
     const NOW: u64 = 1_764_417_067 * SECOND;
     const GAUGE: &str = "process.memory.usage";
-
-    fn header(name: &str) -> Header {
-        let (shape, is_monotonic, is_cumulative) = (Shape::Gauge, false, None);
-        Header {
-            name: name.into(),
-            description: "".into(),
-            unit: "".into(),
-            shape,
-            is_monotonic,
-            is_cumulative,
-        }
-    }
 
     fn attribute(key: &str, value: &str) -> Attributes {
         [Attribute { key: key.into(), value: Value::Text(value.into()) }].into()
     }
 
     fn measure(store: &mut Store, name: &str, attributes: Attributes, time: u64, number: f64) {
-        let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
-        let point = Point { time, data: Data::Number(number) };
-        let measurement = Measurement { resource, attributes, point, exemplars: Vec::new(), cost: 0 };
-        assert!(store.measure(&header(name), measurement));
+        let measurement = Measurement { attributes, ..measured::measurement(time, number) };
+        assert!(store.measure(&measured::header(name), measurement));
     }
 
     /// Some that are dense, some that are not, some that are idle, and some that end.
@@ -201,7 +182,8 @@ mod tests {
         let recent = store.recent(&[GAUGE], NOW);
         assert_eq!(recent.scanned, 10_000 + SECONDS);
         let recent = recent.into_store();
-        let series = &recent.metrics.instruments[GAUGE].series;
+        let (_, instrument) = recent.metrics.named(GAUGE).next().expect("it is there");
+        let series = &instrument.series;
         let points: usize = series.values().map(|series| series.points.len()).sum();
         assert_eq!((series.len(), points), (1, SECONDS as usize));
     }

@@ -5,16 +5,18 @@ const DECADE: f64 = 20.0;
 const PLACES: usize = 9 * 20;
 const LEAST: f64 = 1_000.0;
 
-/// Durations in places of equal ratio: a percentile of them is right within an eighth.
+/// Durations in places of equal ratio: a percentile of them is right within an eighth, and never beyond what was seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     counts: [u32; PLACES],
     total: u32,
+    shortest: u64,
+    longest: u64,
 }
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Self { counts: [0; PLACES], total: 0 }
+        Self { counts: [0; PLACES], total: 0, shortest: u64::MAX, longest: 0 }
     }
 
     pub(crate) fn add(&mut self, nanos: u64) {
@@ -22,6 +24,8 @@ impl Histogram {
         let place = place.clamp(0.0, (PLACES - 1) as f64) as usize;
         self.counts[place] = self.counts[place].saturating_add(1);
         self.total = self.total.saturating_add(1);
+        self.shortest = self.shortest.min(nanos);
+        self.longest = self.longest.max(nanos);
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -36,7 +40,8 @@ impl Histogram {
             if count > 0.0 && seen + count >= wanted {
                 // In the middle of its share of the place: of a single one, the middle is at most a sixteenth off.
                 let exponent = (place as f64 + (wanted - seen - 0.5) / count) / DECADE;
-                return Some((LEAST * 10f64.powf(exponent)) as u64);
+                let nanos = (LEAST * 10f64.powf(exponent)) as u64;
+                return Some(nanos.clamp(self.shortest, self.longest));
             }
             seen += count;
         }
@@ -84,6 +89,25 @@ mod tests {
             let quantile = histogram.quantile(0.95).unwrap() as f64 / nanos as f64;
             assert!((quantile - 1.0).abs() < 0.06, "{quantile} of {nanos}");
         }
+    }
+
+    /// A place is an eighth wide, and what was measured may all be at its beginning.
+    #[test]
+    fn no_quantile_is_beyond_what_was_seen() {
+        for seen in [[505, 510], [1_000, 1_000], [400, 1_020], [0, 0]] {
+            let mut histogram = Histogram::new();
+            seen.iter().cycle().take(100).for_each(|millis| histogram.add(millis * 1_000_000));
+            for part in [0.0, 0.5, 0.95, 0.99, 1.0] {
+                let quantile = histogram.quantile(part).unwrap();
+                assert!(
+                    (seen[0] * 1_000_000..=seen[1] * 1_000_000).contains(&quantile),
+                    "{part} of {seen:?}: {quantile}"
+                );
+            }
+        }
+        let mut histogram = Histogram::new();
+        histogram.add(u64::MAX);
+        assert_eq!(histogram.quantile(0.5), Some(u64::MAX));
     }
 
     #[test]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::size;
-use crate::model::{Attributes, Resource, Text};
+use crate::model::{Attributes, Resource, Scope, Text, find};
 
 /// The newest points of each series that are kept: ten minutes of seconds.
 const POINTS: usize = 600;
 const EXEMPLARS: usize = 8;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
     Gauge,
     Sum,
@@ -21,27 +21,41 @@ pub(crate) enum Shape {
     Summary,
 }
 
-/// What all series of a metric have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Header {
+/// Which instrument it is. Two of one name that differ in the rest cannot be drawn together, nor added.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identity {
     pub(crate) name: Text,
-    pub(crate) description: Text,
-    pub(crate) unit: Text,
     pub(crate) shape: Shape,
+    pub(crate) unit: Text,
+}
+
+/// How the points of a series follow each other. Processes that measure the same may do so in different ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Course {
     pub(crate) is_monotonic: bool,
     /// Absent for gauges.
     pub(crate) is_cumulative: Option<bool>,
 }
 
+/// What is said once for all points of a metric that are sent together.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) identity: Identity,
+    pub(crate) description: Text,
+    pub(crate) course: Course,
+}
+
 #[derive(Debug)]
 pub(crate) struct Instrument {
-    pub(crate) header: Header,
+    pub(crate) description: Text,
     pub(crate) series: HashMap<u64, Series>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Series {
+    pub(crate) course: Course,
     pub(crate) resource: Arc<Resource>,
+    pub(crate) scope: Arc<Scope>,
     pub(crate) attributes: Attributes,
     pub(crate) points: VecDeque<Point>,
     pub(crate) exemplars: VecDeque<Exemplar>,
@@ -82,6 +96,7 @@ pub(crate) struct Exemplar {
 #[derive(Debug)]
 pub(crate) struct Measurement {
     pub(crate) resource: Arc<Resource>,
+    pub(crate) scope: Arc<Scope>,
     pub(crate) attributes: Attributes,
     pub(crate) point: Point,
     pub(crate) exemplars: Vec<Exemplar>,
@@ -105,7 +120,7 @@ impl Point {
 /// What was measured lately.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    pub(crate) instruments: BTreeMap<Text, Instrument>,
+    pub(crate) instruments: BTreeMap<Identity, Instrument>,
     hasher: RandomState,
     points: usize,
     bytes: usize,
@@ -125,17 +140,17 @@ impl Metrics {
         if bytes > self.most_bytes / 16 {
             return None;
         }
-        let key = self.key(&measurement);
-        if !self.instruments.contains_key(&header.name) {
-            self.bytes += instrument_bytes(header);
-            let instrument = Instrument { header: header.clone(), series: HashMap::new() };
-            self.instruments.insert(header.name.clone(), instrument);
+        let key = self.key(header.course, &measurement);
+        if !self.instruments.contains_key(&header.identity) {
+            let instrument = Instrument { description: header.description.clone(), series: HashMap::new() };
+            self.bytes += instrument_bytes(&header.identity, &instrument);
+            self.instruments.insert(header.identity.clone(), instrument);
         }
-        let instrument = self.instruments.get_mut(&header.name).expect("it has just been inserted");
+        let instrument = self.instruments.get_mut(&header.identity).expect("it has just been inserted");
         let before = instrument.series.capacity();
         let series = instrument.series.entry(key).or_insert_with(|| {
             self.bytes += measurement.cost;
-            Series::new(&measurement)
+            Series::new(header.course, &measurement)
         });
         let evicted = usize::from(series.points.len() == POINTS);
         let cost = series.cost;
@@ -148,11 +163,19 @@ impl Metrics {
         Some(evicted + self.bound())
     }
 
-    fn key(&self, measurement: &Measurement) -> u64 {
+    fn key(&self, course: Course, measurement: &Measurement) -> u64 {
         // Two processes of the same resource are told apart by its attributes, if they have `service.instance.id`.
         let attributes = |attributes: &Attributes| format!("{attributes:?}");
-        self.hasher
-            .hash_one((attributes(&measurement.resource.attributes), attributes(&measurement.attributes)))
+        let (resource, scope) = (&measurement.resource, &measurement.scope);
+        let sender =
+            (attributes(&resource.attributes), &scope.name, &scope.version, attributes(&scope.attributes));
+        self.hasher.hash_one((course, sender, attributes(&measurement.attributes)))
+    }
+
+    /// All that have this name.
+    pub(crate) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Identity, &'a Instrument)> {
+        let first = Identity { name: name.into(), shape: Shape::Gauge, unit: "".into() };
+        self.instruments.range(first..).take_while(move |(identity, _)| &*identity.name == name)
     }
 
     /// The longest series give their oldest points.
@@ -163,25 +186,25 @@ impl Metrics {
             if longest.is_empty() {
                 break;
             }
-            evicted += longest.into_iter().map(|(name, key)| self.shorten(&name, key)).sum::<usize>();
+            evicted += longest.into_iter().map(|(identity, key)| self.shorten(&identity, key)).sum::<usize>();
         }
         evicted
     }
 
     /// An eighth of all series, since looking through all for each point that comes would be too much where there are many.
-    fn longest(&self) -> Vec<(Text, u64)> {
-        let all = self.instruments.iter().flat_map(|(name, instrument)| {
+    fn longest(&self) -> Vec<(Identity, u64)> {
+        let all = self.instruments.iter().flat_map(|(identity, instrument)| {
             let ranked = |(key, series): (&u64, &Series)| (Reverse(series.points.len()), series.last(), *key);
-            instrument.series.iter().map(ranked).map(move |rank| (rank, name))
+            instrument.series.iter().map(ranked).map(move |rank| (rank, identity))
         });
         let mut all: Vec<_> = all.collect();
         all.sort_unstable();
         all.truncate(all.len().div_ceil(8));
-        all.into_iter().map(|((.., key), name)| (name.clone(), key)).collect()
+        all.into_iter().map(|((.., key), identity)| (identity.clone(), key)).collect()
     }
 
-    fn shorten(&mut self, name: &Text, key: u64) -> usize {
-        let instrument = self.instruments.get_mut(name).expect("it was just found");
+    fn shorten(&mut self, identity: &Identity, key: u64) -> usize {
+        let instrument = self.instruments.get_mut(identity).expect("it was just found");
         let series = instrument.series.get_mut(&key).expect("it was just found");
         let before = series.cost;
         let count = series.points.len().div_ceil(4);
@@ -194,8 +217,8 @@ impl Metrics {
         }
         if instrument.series.is_empty() {
             let table = size::table::<(u64, Series)>(instrument.series.capacity());
-            self.bytes -= table + instrument_bytes(&instrument.header);
-            self.instruments.remove(name);
+            self.bytes -= table + instrument_bytes(identity, instrument);
+            self.instruments.remove(identity);
         }
         count
     }
@@ -214,15 +237,17 @@ impl Metrics {
 }
 
 /// With its place in the tree, which is not full, and the texts, were they not shared.
-fn instrument_bytes(header: &Header) -> usize {
-    let texts = size::text(&header.name) + size::text(&header.description) + size::text(&header.unit);
-    2 * size_of::<(Text, Instrument)>() + texts
+fn instrument_bytes(identity: &Identity, instrument: &Instrument) -> usize {
+    let texts = size::text(&identity.name) + size::text(&instrument.description) + size::text(&identity.unit);
+    2 * size_of::<(Identity, Instrument)>() + texts
 }
 
 impl Series {
-    fn new(measurement: &Measurement) -> Self {
+    fn new(course: Course, measurement: &Measurement) -> Self {
         Self {
+            course,
             resource: measurement.resource.clone(),
+            scope: measurement.scope.clone(),
             attributes: measurement.attributes.clone(),
             points: VecDeque::new(),
             exemplars: VecDeque::new(),
@@ -232,8 +257,10 @@ impl Series {
 
     /// One that stands for others, and has nothing of theirs but the sum.
     pub(super) fn summed(points: VecDeque<Point>) -> Self {
+        let course = Course { is_monotonic: false, is_cumulative: None };
         let resource = Arc::new(Resource { service: "".into(), attributes: [].into() });
-        Self { resource, attributes: [].into(), points, exemplars: VecDeque::new(), cost: 0 }
+        let (scope, exemplars) = (Arc::default(), VecDeque::new());
+        Self { course, resource, scope, attributes: [].into(), points, exemplars, cost: 0 }
     }
 
     fn push(&mut self, measurement: Measurement) {
@@ -272,7 +299,37 @@ impl Series {
         }
     }
 
+    /// Its last value says how much there is now: not of the time of a processor that was idle, nor of what only changed.
+    pub(crate) fn is_level(&self) -> bool {
+        let is_idle = find(&self.attributes, "cpu.mode").is_some_and(|mode| mode.as_text() == Some("idle"));
+        !is_idle && self.course.is_cumulative != Some(false)
+    }
+
     pub(crate) fn last(&self) -> u64 {
         self.points.back().map_or(0, |point| point.time)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A gauge.
+    pub(crate) fn header(name: &str) -> Header {
+        let identity = Identity { name: name.into(), shape: Shape::Gauge, unit: "".into() };
+        let course = Course { is_monotonic: false, is_cumulative: None };
+        Header { identity, description: "".into(), course }
+    }
+
+    /// A shop measured this number then.
+    pub(crate) fn measurement(time: u64, number: f64) -> Measurement {
+        Measurement {
+            resource: Arc::new(Resource { service: "shop".into(), attributes: [].into() }),
+            scope: Arc::default(),
+            attributes: [].into(),
+            point: Point { time, data: Data::Number(number) },
+            exemplars: Vec::new(),
+            cost: 0,
+        }
     }
 }

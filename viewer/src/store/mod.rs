@@ -23,7 +23,8 @@ pub(crate) use intern::{Draft, Interner};
 pub(crate) use live::{Failure, Live, Second};
 pub(crate) use logs::Logs;
 pub(crate) use metrics::{
-    Data, Distribution, Exemplar, Header, Instrument, Measurement, Metrics, Point, Series, Shape,
+    Course, Data, Distribution, Exemplar, Header, Identity, Instrument, Measurement, Metrics, Point, Series,
+    Shape,
 };
 pub(crate) use running::{Running, RunningSpan};
 pub(crate) use samples::{Key, Sample};
@@ -206,10 +207,14 @@ impl Store {
         self.began.max(self.traces.gone())
     }
 
-    /// The same of what came from files: traces in this time that were over before it took in. Nothing if there is none.
-    pub(crate) fn imported_since(&self, is_in: impl Fn(u64) -> bool) -> Option<u64> {
-        let imported = self.traces.recent().filter(|trace| trace.end < self.began && is_in(trace.start));
-        Some(imported.map(|trace| trace.start).min()?.max(self.traces.gone()))
+    /// From when to when there is what came from files: traces that were over before it took in, of those in this time. Between
+    /// their end and that beginning nobody knows what was.
+    pub(crate) fn imported(&self, is_in: impl Fn(u64) -> bool) -> Option<(u64, u64)> {
+        let is_it = |trace: &&Trace| trace.start > 0 && trace.end < self.began && is_in(trace.start);
+        let all = self.traces.recent().filter(is_it).map(|trace| (trace.start, trace.end));
+        let (first, last) = all.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))?;
+        let gone = Some(self.traces.gone()).filter(|gone| *gone < self.began);
+        Some((gone.map_or(first, |gone| gone.max(first)), last))
     }
 
     /// Forgets everything but what it has counted.
@@ -221,5 +226,7 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+pub(crate) use metrics::tests as measured;
 #[cfg(test)]
 mod tests;

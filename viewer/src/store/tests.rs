@@ -309,22 +309,10 @@ fn what_was_cleared_is_gone_and_counted() {
 #[test]
 fn metrics_and_logs_have_their_share() {
     let mut store = Store::new(Limits { points: 1_000, logs: 100, ..limits(1_000) });
-    let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
-    let text = |name: &str| -> crate::model::Text { name.into() };
-    let header = Header {
-        name: text("n"),
-        description: text(""),
-        unit: text("1"),
-        shape: Shape::Sum,
-        is_monotonic: true,
-        is_cumulative: Some(true),
-    };
     for n in 0..5_000u64 {
-        let attributes = [Attribute { key: text("n"), value: Value::Int((n % 7) as i64) }].into();
-        let point = Point { time: n, data: Data::Number(n as f64) };
-        let measurement =
-            Measurement { resource: resource.clone(), attributes, point, exemplars: Vec::new(), cost: 100 };
-        assert!(store.measure(&header, measurement));
+        let attributes = [Attribute { key: "n".into(), value: Value::Int((n % 7) as i64) }].into();
+        let measurement = Measurement { attributes, cost: 100, ..measured::measurement(n, n as f64) };
+        assert!(store.measure(&measured::header("n"), measurement));
         assert!(store.metrics.points() <= 1_000);
     }
     assert_eq!(store.metrics.series(), 7);
@@ -337,22 +325,11 @@ fn metrics_and_logs_have_their_share() {
 /// To look through all series for each point would take minutes for what one request may hold.
 #[test]
 fn many_series_are_seldom_looked_through() {
-    let header = Header {
-        name: "n".into(),
-        description: "".into(),
-        unit: "1".into(),
-        shape: Shape::Gauge,
-        is_monotonic: false,
-        is_cumulative: None,
-    };
-    let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
     let mut metrics = Metrics::new(1_000, 1 << 30);
     let evicting = |n: &i64| {
         let attributes = [Attribute { key: "n".into(), value: Value::Int(*n) }].into();
-        let point = Point { time: *n as u64, data: Data::Number(1.0) };
-        let (resource, exemplars) = (resource.clone(), Vec::new());
-        let evicted =
-            metrics.push(&header, Measurement { resource, attributes, point, exemplars, cost: 100 });
+        let measurement = Measurement { attributes, cost: 100, ..measured::measurement(*n as u64, 1.0) };
+        let evicted = metrics.push(&measured::header("n"), measurement);
         evicted.unwrap() > 0
     };
     let times = (0..10_000).filter(evicting).count();
@@ -402,26 +379,24 @@ fn a_second_is_told_again_when_it_has_changed() {
     assert_eq!(new(&mut live, 101), [99]);
 }
 
-/// They are told apart by all that their resources say.
+/// They are told apart by all that their resources say, libraries by all that their scopes say.
 #[test]
-fn processes_of_one_service_have_series_of_their_own() {
-    let header = Header {
-        name: "n".into(),
-        description: "".into(),
-        unit: "1".into(),
-        shape: Shape::Gauge,
-        is_monotonic: false,
-        is_cumulative: None,
+fn processes_and_libraries_have_series_of_their_own() {
+    let resource = |process| {
+        let instance = Attribute { key: "service.instance.id".into(), value: Value::Int(process) };
+        Arc::new(Resource { service: "shop".into(), attributes: [instance].into() })
+    };
+    let scope = |name: &str, version: &str| {
+        Arc::new(Scope { name: name.into(), version: version.into(), ..Scope::default() })
     };
     let mut metrics = Metrics::new(1_000, 1 << 20);
-    for process in [1, 2, 1] {
-        let instance = Attribute { key: "service.instance.id".into(), value: Value::Int(process) };
-        let resource = Arc::new(Resource { service: "shop".into(), attributes: [instance].into() });
-        let point = Point { time: 1, data: Data::Number(1.0) };
-        let (attributes, exemplars) = ([].into(), Vec::new());
-        metrics.push(&header, Measurement { resource, attributes, point, exemplars, cost: 0 });
+    let senders = [(1, "a", "1"), (2, "a", "1"), (1, "a", "1"), (1, "b", "1"), (1, "b", "2"), (2, "a", "1")];
+    for (process, name, version) in senders {
+        let (resource, scope) = (resource(process), scope(name, version));
+        let measurement = Measurement { resource, scope, ..measured::measurement(1, 1.0) };
+        assert_eq!(metrics.push(&measured::header("n"), measurement), Some(0));
     }
-    assert_eq!((metrics.series(), metrics.points()), (2, 3));
+    assert_eq!((metrics.series(), metrics.points()), (4, 6));
 }
 
 #[test]

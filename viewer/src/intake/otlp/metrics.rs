@@ -9,9 +9,11 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 
 use super::super::{Refusal, Report};
-use super::common::{attributes, cost, resource};
-use crate::model::{Resource, cut};
-use crate::store::{Data, Distribution, Draft, Exemplar, Header, Measurement, Point, Shape, Store};
+use super::common::{attributes, cost, resource, scope};
+use crate::model::{Resource, Scope, cut};
+use crate::store::{
+    Course, Data, Distribution, Draft, Exemplar, Header, Identity, Measurement, Point, Shape, Store,
+};
 
 const TOO_LARGE: Refusal = Refusal("it is larger than a sixteenth of what all metrics may take");
 const NO_VALUE: Refusal = Refusal("a point has no value");
@@ -27,13 +29,28 @@ pub(crate) fn take(store: &mut Store, sent: &[ResourceMetrics]) -> Report {
     let mut report = Report::default();
     for group in sent {
         let mut draft = Draft::new(&mut store.interner);
-        let sender = resource(&mut draft, group.resource.as_ref());
+        let resource = resource(&mut draft, group.resource.as_ref());
         let own = draft.cost();
-        for sent in group.scope_metrics.iter().flat_map(|group| &group.metrics) {
-            report = report.and(metric(store, sent, &sender, own));
+        for group in &group.scope_metrics {
+            let mut draft = Draft::new(&mut store.interner);
+            let scope = scope(&mut draft, group.scope.as_ref(), &group.schema_url);
+            let own = own + draft.cost();
+            let sender = resource.clone().and_then(|resource| Ok(Sender { resource, scope: scope?, own }));
+            for sent in &group.metrics {
+                report = report.and(metric(store, sent, &sender));
+            }
         }
     }
     report
+}
+
+/// Who measured it.
+#[derive(Clone)]
+struct Sender {
+    resource: Arc<Resource>,
+    scope: Arc<Scope>,
+    /// What of it is not shared, on the heap.
+    own: usize,
 }
 
 /// A point before it is known whose it is.
@@ -45,7 +62,7 @@ struct Sent<'a> {
     data: Result<Data, Refusal>,
 }
 
-fn metric(store: &mut Store, sent: &Metric, sender: &Result<Arc<Resource>, Refusal>, own: usize) -> Report {
+fn metric(store: &mut Store, sent: &Metric, sender: &Result<Sender, Refusal>) -> Report {
     let mut report = Report::default();
     let Some(data) = &sent.data else { return report };
     let header = header(&mut Draft::new(&mut store.interner), sent, data);
@@ -54,7 +71,7 @@ fn metric(store: &mut Store, sent: &Metric, sender: &Result<Arc<Resource>, Refus
             continue;
         }
         let draft = &mut Draft::new(&mut store.interner);
-        let measurement = sender.clone().and_then(|resource| measurement(draft, sent, resource, own));
+        let measurement = sender.clone().and_then(|sender| measurement(draft, sent, sender));
         report.note(match measurement {
             Ok(measurement) => store.measure(&header, measurement).then_some(()).ok_or(TOO_LARGE),
             Err(refusal) => {
@@ -80,7 +97,11 @@ fn header(draft: &mut Draft<'_>, sent: &Metric, data: &metric::Data) -> Header {
     };
     let [name, description, unit] =
         [&sent.name, &sent.description, &sent.unit].map(|text| draft.text(cut(text, LONGEST)));
-    Header { name, description, unit, shape, is_monotonic, is_cumulative }
+    Header {
+        identity: Identity { name, shape, unit },
+        description,
+        course: Course { is_monotonic, is_cumulative },
+    }
 }
 
 fn points(data: &metric::Data) -> Vec<Sent<'_>> {
@@ -96,14 +117,13 @@ fn points(data: &metric::Data) -> Vec<Sent<'_>> {
 fn measurement(
     draft: &mut Draft<'_>,
     sent: Sent<'_>,
-    resource: Arc<Resource>,
-    own: usize,
+    Sender { resource, scope, own }: Sender,
 ) -> Result<Measurement, Refusal> {
     draft.owns(own);
     let attributes = attributes(draft, sent.attributes)?;
     let point = Point { time: sent.time, data: sent.data? };
     let exemplars = sent.exemplars.iter().filter_map(exemplar).collect();
-    Ok(Measurement { resource, attributes, point, exemplars, cost: cost(draft)? as usize })
+    Ok(Measurement { resource, scope, attributes, point, exemplars, cost: cost(draft)? as usize })
 }
 
 fn number(sent: &NumberDataPoint) -> Sent<'_> {

@@ -17,26 +17,18 @@ pub(super) enum Party<'a> {
 pub(super) type Said<'a> = (&'static str, Told<'a>);
 
 impl<'a> Party<'a> {
-    /// The other end of a call, as its caller names it. Newer names of attributes come before older ones.
+    /// The other end of a call, as its caller names it.
     pub(super) fn peer(span: &'a Span) -> Option<Self> {
         let said =
             |keys: &[&'static str]| keys.iter().find_map(|key| Told::of(span, key).map(|told| (*key, told)));
-        let database = said(&["db.system.name", "db.system"]).map(|first| ("database", first));
-        let system = database.or_else(|| said(&["messaging.system"]).map(|first| ("messaging", first)));
-        if let Some((kind, first)) = system {
-            let names = ["db.namespace", "db.name", "messaging.destination.name", "messaging.destination"];
-            let names = if kind == "database" { &names[..2] } else { &names[2..] };
-            return Some(Self::Other { kind, first, second: said(names) });
+        if let Some(first) = said(&["db.system.name"]) {
+            return Some(Self::Other { kind: "database", first, second: said(&["db.namespace"]) });
         }
-        let keys = [
-            "peer.service",
-            "service.peer.name",
-            "server.address",
-            "net.peer.name",
-            "http.host",
-            "network.peer.address",
-        ];
-        let first = said(&keys)?;
+        if let Some(first) = said(&["messaging.system"]) {
+            let second = said(&["messaging.destination.name"]);
+            return Some(Self::Other { kind: "messaging", first, second });
+        }
+        let first = said(&["service.peer.name", "server.address", "http.host", "network.peer.address"])?;
         let second = if first.0 == "server.address" { said(&["server.port"]) } else { None };
         Some(Self::Other { kind: "peer", first, second })
     }
@@ -71,10 +63,11 @@ impl<'a> Party<'a> {
         }
     }
 
+    /// Those who share their name may differ in the attribute that says it, as they do in their searches.
     pub(super) fn id(&self) -> String {
-        match self.system() {
-            Some(system) => format!("{}:{system}/{}", self.kind(), self.name()),
-            None => format!("{}:{}", self.kind(), self.name()),
+        match self {
+            Self::Service(_) | Self::User => format!("{}:{}", self.kind(), self.name()),
+            Self::Other { kind, .. } => format!("{kind}:{}", self.search()),
         }
     }
 
@@ -84,7 +77,7 @@ impl<'a> Party<'a> {
             |(key, told): &Said<'_>| format!("{}={}", quoted(key, false), quoted(&told.to_string(), true));
         match self {
             Self::Service(name) => format!("service={}", quoted(name, true)),
-            Self::User => "root kind=server".to_owned(),
+            Self::User => "root served".to_owned(),
             Self::Other { first, second: Some(second), .. } => format!("{} {}", is(first), is(second)),
             Self::Other { first, .. } => is(first),
         }

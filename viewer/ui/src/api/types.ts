@@ -184,8 +184,6 @@ export interface Instrument {
   readonly description: string;
   readonly unit: string;
   readonly type: 'gauge' | 'sum' | 'histogram' | 'exponentialHistogram' | 'summary';
-  readonly temporality: 'cumulative' | 'delta' | null;
-  readonly monotonic: boolean;
   readonly services: readonly string[];
   readonly series: number;
   readonly points: number;
@@ -203,7 +201,10 @@ export interface Exemplar {
 
 export interface MetricSeries {
   readonly service: string;
+  readonly scope: string;
   readonly attributes: Attributes;
+  readonly temporality: 'cumulative' | 'delta' | null;
+  readonly monotonic: boolean;
   readonly times: readonly number[];
   readonly values: Column;
   readonly rate: Column;
@@ -221,8 +222,6 @@ export interface SeriesList {
   readonly name: string;
   readonly unit: string;
   readonly type: Instrument['type'];
-  readonly temporality: Instrument['temporality'];
-  readonly monotonic: boolean;
   readonly truncated: boolean;
   readonly series: readonly MetricSeries[];
 }

@@ -1,7 +1,7 @@
 /** Whether a row of a trace is what a search asks for. */
 
 import { type Analysis, type Row, serviceOf } from '../trace/analysis';
-import { attribute, type Value } from '../trace/model';
+import { type Attributes, attribute, isServed, type Value } from '../trace/model';
 import { isList, plain } from '../trace/value';
 import type { Operator, Term } from './parse';
 
@@ -34,6 +34,7 @@ const FLAGS = {
   error: ({ span }: Row) => span.status === 'error',
   running: ({ span }: Row) => span.end === null,
   root: ({ span }: Row) => span.parent === null,
+  served: ({ span }: Row) => isServed(span.kind),
 };
 
 function comparison(key: string, operator: Operator, value: string, analysis: Analysis): Matcher {
@@ -85,8 +86,24 @@ function found(row: Row, key: string, analysis: Analysis): Value[] {
   const known = KNOWN[key];
   if (known) return known(row, analysis);
   const { attributes, resource } = row.span;
-  const value = attribute(attributes, key) ?? attribute(analysis.trace.resources[resource]?.attributes ?? [], key);
+  const value = renamed(attributes, key) ?? renamed(analysis.trace.resources[resource]?.attributes ?? [], key);
   return value === undefined ? [] : [value];
+}
+
+/** What older instrumentation calls an attribute. */
+const OLDER: Readonly<Record<string, string | undefined>> = Object.assign(Object.create(null), {
+  'db.namespace': 'db.name',
+  'db.system.name': 'db.system',
+  'http.response.status_code': 'http.status_code',
+  'messaging.destination.name': 'messaging.destination',
+  'server.address': 'net.peer.name',
+  'server.port': 'net.peer.port',
+  'service.peer.name': 'peer.service',
+});
+
+function renamed(attributes: Attributes, key: string): Value | undefined {
+  const older = OLDER[key];
+  return attribute(attributes, key) ?? (older === undefined ? undefined : attribute(attributes, older));
 }
 
 const KNOWN: Readonly<Record<string, ((row: Row, analysis: Analysis) => Value[]) | undefined>> = Object.assign(Object.create(null), {

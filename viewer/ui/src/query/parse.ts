@@ -1,7 +1,7 @@
 /** The search language, as `openapi.yaml` has it. The server does the searching; within one trace it is done here. */
 
 export type Operator = '=' | '!=' | '>' | '>=' | '<' | '<=' | '~';
-export type Flag = 'error' | 'running' | 'root';
+export type Flag = 'error' | 'running' | 'root' | 'served';
 
 export type Test =
   | { readonly type: 'word'; readonly word: string }
@@ -68,7 +68,7 @@ function take(query: string, at: number, bare: RegExp, expected: string): Taken 
 }
 
 function single({ text, quoted }: Taken): Test {
-  const flag = (['error', 'running', 'root'] as const).find((name) => !quoted && name === text);
+  const flag = (['error', 'running', 'root', 'served'] as const).find((name) => !quoted && name === text);
   return flag ? { type: 'flag', flag } : { type: 'word', word: text };
 }
 

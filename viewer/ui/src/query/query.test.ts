@@ -7,7 +7,7 @@ import { parse, QueryError, quote, refined } from './parse';
 const analysis = analyse(
   trace([
     span('home', 0, 300e6, { name: 'GET /home', kind: 'server', attributes: [['http.route', '/home'], ['http.response.status_code', 502]] }),
-    span('db', 10, 20e6, { name: 'SELECT items', parent: 'home', status: 'error', resource: 1, attributes: [['n', '7'], ['tags', ['a', 'b c']]] }),
+    span('db', 10, 20e6, { name: 'SELECT items', parent: 'home', status: 'error', resource: 1, attributes: [['n', '7'], ['tags', ['a', 'b c']], ['db.system', 'sqlite'], ['server.address', 'new'], ['net.peer.name', 'old']] }),
     span('run', 20, null, { name: 'say "hi"', parent: 'home', attributes: [['__proto__', 'x'], ['big', { int: '9223372036854775807' }]] }),
   ]),
 );
@@ -16,11 +16,11 @@ const find = (query: string): string[] => analysis.rows.filter(matcher(parse(que
 describe('a search', () => {
   it.each([
     ['', ['home', 'db', 'run']], ['get', ['home']], ['SHOP', ['home', 'run']], ['error', ['db']], ['"error"', []], ['-error', ['home', 'run']],
-    ['running', ['run']], ['root', ['home']], ['http.route=/home', ['home']], ['http.route!=/db', ['home']], ['-http.route=/db', ['home', 'db', 'run']],
+    ['running', ['run']], ['root', ['home']], ['served', ['home']], ['"served"', []], ['http.route=/home', ['home']], ['http.route!=/db', ['home']], ['-http.route=/db', ['home', 'db', 'run']],
     ['http.route=*', ['home']], ['http.route~OM', ['home']], ['status=502', ['home']], ['status>=500', ['home']], ['status=error', ['db']],
     ['duration>200ms', ['home']], ['duration<0.02s', ['db', 'run']], ['duration>200', ['home']], ['service=db', ['db']], ['n=7.0', ['db']], ['n>6', ['db']],
     ['tags="b c"', ['db']], ['name="say \\"hi\\""', ['run']], ['__proto__=x', ['run']], ['toString=*', []], ['big=9223372036854775807', ['run']],
-    ['kind=server duration>1ms', ['home']], ['parent.service=shop', ['db', 'run']], ['trace.services=2 root', ['home']], ['select error', ['db']], ['select -error', []],
+    ['kind=server duration>1ms', ['home']], ['parent.service=shop', ['db', 'run']], ['trace.services=2 root', ['home']], ['select error', ['db']], ['db.system.name=sqlite', ['db']], ['server.address=old', []], ['db.namespace=*', []], ['select -error', []],
   ])('%s finds %j', (query, expected) => expect(find(query)).toEqual(expected));
 
   it.each([['a=', 2], ['=a', 0], ['"a', 0], ['a="b', 2], ['a="b"c', 5], ['-', 1], ['"a"b', 3]])('%s is wrong at %d', (query, at) => {

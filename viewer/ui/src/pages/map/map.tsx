@@ -8,6 +8,7 @@ import { scope } from '../../app/scope';
 import { count, duration, percent, rate } from '../../format/number';
 import { Empty } from '../../parts/empty';
 import { Problem } from '../../parts/problem';
+import { edgeKey } from './layout';
 import { Picture } from './picture';
 
 export interface MapProps {
@@ -46,7 +47,7 @@ function Shown({ map }: { readonly map: ServiceMap }) {
           </thead>
           <tbody>
             {edges.map((edge) => (
-              <EdgeLine key={`${edge.from} ${edge.to}`} edge={edge} names={names} />
+              <EdgeLine key={edgeKey(edge)} edge={edge} names={names} />
             ))}
           </tbody>
         </table>

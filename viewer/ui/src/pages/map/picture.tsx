@@ -18,6 +18,7 @@ export function Picture({ map }: { readonly map: ServiceMap }) {
   const shown = useMemo(() => largest(map), [map]);
   const layout = useMemo(() => layOut(shown, upright), [structure(shown), upright]);
   const fastest = Math.max(1e-9, ...shown.nodes.map((node) => node.rate));
+  const names = new Map(shown.nodes.map(({ id, name }) => [id, name]));
   const radii = new Map(shown.nodes.map((node) => [node.id, radiusOf(node, fastest)]));
   const feet = upright ? new Map(shown.nodes.map((node) => [node.id, (radii.get(node.id) ?? 0) + 20 + wordsOf(node, true).length * LINE])) : undefined;
   return (
@@ -29,7 +30,7 @@ export function Picture({ map }: { readonly map: ServiceMap }) {
           </marker>
         </defs>
         {shown.edges.map((edge) => (
-          <Edge key={edgeKey(edge)} edge={edge} layout={layout} radii={radii} fastest={fastest} feet={feet} />
+          <Edge key={edgeKey(edge)} edge={edge} names={names} layout={layout} radii={radii} fastest={fastest} feet={feet} />
         ))}
         {shown.nodes.map((node) => {
           const place = layout.nodes.get(node.id);
@@ -99,6 +100,7 @@ function systemOf({ kind, system }: MapNode): string {
 
 interface EdgeProps {
   readonly edge: MapEdge;
+  readonly names: ReadonlyMap<string, string>;
   readonly layout: Layout;
   readonly radii: ReadonlyMap<string, number>;
   readonly fastest: number;
@@ -106,7 +108,7 @@ interface EdgeProps {
   readonly feet: ReadonlyMap<string, number> | undefined;
 }
 
-function Edge({ edge, layout, radii, fastest, feet }: EdgeProps) {
+function Edge({ edge, names, layout, radii, fastest, feet }: EdgeProps) {
   const [from, end] = [layout.nodes.get(edge.from), layout.nodes.get(edge.to)];
   if (!from || !end) return null;
   const [fromRadius, toRadius] = [(radii.get(edge.from) ?? 0) + 2, (radii.get(edge.to) ?? 0) + 3];
@@ -115,7 +117,7 @@ function Edge({ edge, layout, radii, fastest, feet }: EdgeProps) {
   const width = 1 + 3 * Math.sqrt(edge.rate / fastest);
   const words = `${rate(edge.rate)}, ${percent(edge.errorShare)} failed, p50 ${duration(edge.p50)}, p95 ${duration(edge.p95)}, p99 ${duration(edge.p99)}`;
   return (
-    <a href={to('/traces', { q: edge.search, service: null })} aria-label={`Calls from ${edge.from} to ${edge.to}: ${words}`} class="map-edge">
+    <a href={to('/traces', { q: edge.search, service: null })} aria-label={`Calls from ${names.get(edge.from) ?? edge.from} to ${names.get(edge.to) ?? edge.to}: ${words}`} class="map-edge">
       <title>{words}</title>
       <path class="edge-room" d={path} />
       <path class="edge" d={path} stroke-width={width} marker-end="url(#arrow)" />

@@ -1,6 +1,7 @@
 /** Series with times of their own, brought to common ones. */
 
 import type { MetricSeries } from '../../api/types';
+import { plain } from '../../trace/value';
 
 export interface Timed {
   readonly times: readonly number[];
@@ -34,10 +35,21 @@ export function aligned(series: readonly Timed[]): Aligned {
 }
 
 /** How many values of a histogram came each second since the point before; a running count that went down began anew. */
-export function perSecond({ times, count }: Pick<MetricSeries, 'times' | 'count'>, delta: boolean): (number | null)[] {
+export function perSecond({ times, count, temporality }: Pick<MetricSeries, 'times' | 'count' | 'temporality'>): (number | null)[] {
   return times.map((time, at) => {
     const [now, before, earlier] = [count?.[at], count?.[at - 1], times[at - 1]];
-    const more = delta ? now : now == null || before == null || now < before ? null : now - before;
+    const more = temporality === 'delta' ? now : now == null || before == null || now < before ? null : now - before;
     return more == null || earlier === undefined || time <= earlier ? null : more / ((time - earlier) / 1e6);
   });
+}
+
+type Named = Pick<MetricSeries, 'service' | 'scope' | 'temporality' | 'attributes'>;
+
+/** What tells a series from the others. */
+export function nameOf(one: Named, all: readonly Named[]): string {
+  const keys = (['service', 'scope', 'temporality'] as const).filter((key) => all.some((other) => other[key] !== one[key]));
+  const senders = keys.map((key) => one[key] ?? '').filter((word) => word !== '');
+  const parts = one.attributes.filter(([key, value]) => !all.every((other) => other.attributes.some(([name, same]) => name === key && plain(same) === plain(value))));
+  const own = (parts.length > 0 || senders.length > 0 ? parts : one.attributes).map(([, value]) => plain(value).slice(0, 60));
+  return [...senders, ...own].join(' ') || one.service;
 }

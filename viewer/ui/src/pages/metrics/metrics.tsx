@@ -29,7 +29,8 @@ export function MetricsPage({ params, stats }: MetricsProps) {
   const { data, error, pending } = useAnswer<Instruments>(address('/metrics', { service }), { live: true });
   const words = (params.get('match') ?? '').toLowerCase();
   const instruments = data?.instruments.filter(({ name }) => name.toLowerCase().includes(words)) ?? [];
-  const chosen = data?.instruments.find(({ name }) => name === params.get('metric')) ?? instruments[0];
+  const isChosen = ({ name, type, unit }: Instrument): boolean => name === params.get('metric') && type === (params.get('type') ?? type) && unit === (params.get('unit') ?? unit);
+  const chosen = data?.instruments.find(isChosen) ?? instruments[0];
   if (error) return <Problem error={error} />;
   if (!data || data.instruments.length === 0) {
     return pending ? null : <Empty what="metrics" stats={stats} params={params} some={(stats?.instruments ?? 0) > 0} />;
@@ -40,33 +41,43 @@ export function MetricsPage({ params, stats }: MetricsProps) {
         <input type="search" value={params.get('match') ?? ''} placeholder="filter by name" aria-label="Filter instruments" onInput={({ currentTarget }) => change({ match: currentTarget.value })} />
         <ul>
           {instruments.map((instrument) => (
-            <li key={instrument.name}>
-              <button class="quiet" aria-current={instrument === chosen ? 'true' : undefined} onClick={() => change({ metric: instrument.name }, { entry: true })}>
+            <li key={keyOf(instrument)}>
+              <button class="quiet" aria-current={instrument === chosen ? 'true' : undefined} onClick={() => change({ metric: instrument.name, type: instrument.type, unit: instrument.unit }, { entry: true })}>
                 <span class="instrument-name">{instrument.name}</span>
                 <span class="muted">
-                  {instrument.type} · {count(instrument.series)} series
+                  {instrument.type}
+                  {instruments.some((other) => other !== instrument && other.name === instrument.name) && `, ${unitWords(instrument.unit)}`} · {count(instrument.series)} series
                 </span>
               </button>
             </li>
           ))}
         </ul>
       </nav>
-      {chosen && <Shown key={chosen.name} instrument={chosen} params={params} />}
+      {chosen && <Shown key={keyOf(chosen)} instrument={chosen} params={params} />}
     </div>
   );
 }
 
+/** Instruments may share their name. */
+function keyOf({ name, type, unit }: Instrument): string {
+  return `${name}\n${type}\n${unit}`;
+}
+
 function Shown({ instrument, params }: { readonly instrument: Instrument; readonly params: URLSearchParams }) {
   const { q: _, ...asked } = scope(params);
-  const { data, error } = useAnswer<SeriesList>(address('/metrics/series', { ...asked, name: instrument.name, limit: SERIES }), { live: true });
+  const { name, type, unit } = instrument;
+  // An empty unit is one too.
+  const series = `${address('/metrics/series', { ...asked, name, type, limit: SERIES })}&unit=${encodeURIComponent(unit)}`;
+  const { data, error } = useAnswer<SeriesList>(series, { live: true });
   const drawable = useMemo(() => data && { ...data, series: data.series.filter(({ times }) => times.length > 0) }, [data]);
+  const temporalities = [...new Set(drawable?.series.map(({ temporality }) => temporality))].filter((each) => each !== null);
   return (
-    <section class="scroll instrument" tabIndex={0} aria-label={instrument.name}>
-      <h1>{instrument.name}</h1>
+    <section class="scroll instrument" tabIndex={0} aria-label={name}>
+      <h1>{name}</h1>
       <p class="muted">
-        {instrument.description} {instrument.type}
-        {unitWords(instrument.unit) !== '' && <>, in <code>{unitWords(instrument.unit)}</code></>}
-        {instrument.temporality && <>, {instrument.temporality}</>} · {instrument.services.join(' · ')}
+        {instrument.description} {type}
+        {unitWords(unit) !== '' && <>, in <code>{unitWords(unit)}</code></>}
+        {temporalities.length > 0 && <>, {temporalities.join(' and ')}</>} · {instrument.services.join(' · ')}
       </p>
       {error && <Problem error={error} />}
       {drawable && drawable.series.length === 0 && <p class="notice">No point of it in this time. <button class="link" onClick={() => change({ last: 'all', from: null, to: null })}>all that is kept</button></p>}

@@ -7,22 +7,21 @@ import { compact, count, rate } from '../../format/number';
 import { clock } from '../../format/time';
 import { inUnit, unitWords } from '../../format/unit';
 import { type Curve, Plot } from '../../parts/plot';
-import { plain } from '../../trace/value';
-import { aligned, perSecond } from './columns';
+import { aligned, nameOf, perSecond } from './columns';
 
 export function SeriesPlots({ list }: { readonly list: SeriesList }) {
-  const { unit, monotonic } = list;
+  const { unit } = list;
   const inOwnUnit = (value: number): string => inUnit(value, unit);
   if (list.series.some(({ count }) => count != null)) {
     return (
       <>
         <Lines list={list} label="p95 of the time between two points" of={({ p95 }) => p95} format={inOwnUnit} />
         <Lines list={list} label="p50" of={({ p50 }) => p50} format={inOwnUnit} />
-        <Lines list={list} label="Rate" of={(series) => perSecond(series, list.temporality === 'delta')} format={rate} />
+        <Lines list={list} label="Rate" of={perSecond} format={rate} />
       </>
     );
   }
-  if (!monotonic) return <Lines list={list} label="Value" of={({ values }) => values} format={inOwnUnit} />;
+  if (!list.series.some(({ monotonic }) => monotonic)) return <Lines list={list} label="Value" of={({ values }) => values} format={inOwnUnit} />;
   const perSecondWords = unit === 'By' || unit === 's' ? (value: number) => `${inUnit(value, unit)}/s` : (value: number) => rate(value);
   return (
     <>
@@ -42,25 +41,17 @@ interface LinesProps {
 function Lines({ list, label, of, format }: LinesProps) {
   const { times, columns } = useMemo(() => aligned(list.series.map((series) => ({ times: series.times, values: of(series) ?? [] }))), [list]);
   const curves: Curve[] = useMemo(
-    () => list.series.map((series, at) => ({ name: nameOf(series, list), colour: `hue-${at % HUES}`, values: columns[at] ?? [] })),
+    () => list.series.map((series, at) => ({ name: nameOf(series, list.series), colour: `hue-${at % HUES}`, values: columns[at] ?? [] })),
     [list, columns],
   );
   return <Plot label={label} times={times} curves={curves} format={format} />;
-}
-
-/** What tells a series from the others. */
-function nameOf({ service, attributes }: MetricSeries, { series }: SeriesList): string {
-  const services = new Set(series.map((each) => each.service));
-  const parts = attributes.filter(([key, value]) => !series.every((other) => other.attributes.some(([name, same]) => name === key && plain(same) === plain(value))));
-  const own = (parts.length > 0 || services.size > 1 ? parts : attributes).map(([, value]) => plain(value).slice(0, 60));
-  return [...(services.size > 1 ? [service] : []), ...own].join(' ') || service;
 }
 
 export function LastBuckets({ list }: { readonly list: SeriesList }) {
   const [first] = list.series.filter(({ bounds, buckets }) => bounds != null && buckets != null);
   const { bounds, buckets } = first ?? {};
   if (!first || !bounds || !buckets) return null;
-  const totals = buckets.map((_, at) => list.series.reduce((sum, series) => sum + (series.bounds?.length === bounds.length ? (series.buckets?.[at] ?? 0) : 0), 0));
+  const totals = buckets.map((_, at) => list.series.reduce((sum, series) => sum + (isSame(series.bounds, bounds) ? (series.buckets?.[at] ?? 0) : 0), 0));
   const most = Math.max(1, ...totals);
   return (
     <section class="card">
@@ -80,6 +71,11 @@ export function LastBuckets({ list }: { readonly list: SeriesList }) {
       </table>
     </section>
   );
+}
+
+/** Those of exponential histograms move, and no bucket is that of another. */
+function isSame(one: readonly number[] | null, other: readonly number[]): boolean {
+  return one?.length === other.length && other.every((bound, at) => one[at] === bound);
 }
 
 const EXEMPLARS = 20;
