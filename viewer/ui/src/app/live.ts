@@ -55,7 +55,7 @@ export function ticked(before: readonly Tick[], tick: Tick): readonly Tick[] {
 
 /** And so may a failure. */
 export function told(before: readonly Failure[], failure: Failure): readonly Failure[] {
-  const others = before.filter(({ trace, span }) => trace !== failure.trace || span !== failure.span);
+  const others = before.filter(({ trace, span, kind }) => trace !== failure.trace || span !== failure.span || kind !== failure.kind);
   return [failure, ...others].slice(0, FAILURES);
 }
 
