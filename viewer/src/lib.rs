@@ -56,6 +56,10 @@ mod viewer;
 #[doc = include_str!("docs/design.md")]
 pub mod design {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 pub use error::Error;
 pub use serving::Serving;
 pub use viewer::Viewer;

@@ -326,7 +326,10 @@ fn links_are_seen_from_both_ends() {
         (&from["trace"], &from["span"]),
         (&json!(other.trace_id().to_string()), &json!(other.span_id().to_string()))
     );
-    assert_eq!((&from["name"], &from["to"]), (&json!("websocket"), &json!(context.span_id().to_string())));
+    assert_eq!(
+        (&from["name"], &from["kind"], &from["to"]),
+        (&json!("websocket"), &json!("internal"), &json!(context.span_id().to_string()))
+    );
 }
 
 #[test]

@@ -24,5 +24,6 @@ export default defineConfig({
     },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:8700' } },
-  test: { include: ['src/**/*.test.ts'] },
+  // Some work through traces of tens of thousands of spans, and machines may be busy: only failures wait so long.
+  test: { include: ['src/**/*.test.ts'], testTimeout: 60_000 },
 });

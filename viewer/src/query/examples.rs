@@ -355,6 +355,29 @@ fn spans_that_share_their_id_are_all_shown() {
     }
 }
 
+/// Only its kind tells a call from what served it.
+#[test]
+fn whoever_names_a_span_says_its_kind() {
+    for (store, _) in [of_an_old_tracer(false), of_an_old_tracer(true)] {
+        for kind in ["client", "server"] {
+            let query = Query::parse(&format!("kind={kind} duration>=70s")).unwrap();
+            let all = (&store, &nobody_runs());
+            let list = written(&list(all, &query, Range::ALL, (Order::Newest, 1, None), 0));
+            assert_eq!(
+                list["traces"][0]["matches"],
+                json!([{ "span": format!("{:016x}", 1), "kind": kind }])
+            );
+        }
+    }
+    let mut store = Store::new(Limits::DEFAULT);
+    let status = crate::model::Status::Error;
+    insert(&mut store, 1, Span { status, ..span((1, 0, Kind::Client), ("shop", "get"), (100, 200)) });
+    let history = written(&history(&mut store, &nobody_runs(), 201 * SECOND));
+    assert_eq!(history["failures"][0]["kind"], "client");
+    let list = list((&store, &nobody_runs()), &Query::default(), Range::ALL, (Order::Errors, 1, None), 0);
+    assert_eq!(written(&list)["traces"][0]["error"]["kind"], "client");
+}
+
 #[test]
 fn a_sample_is_of_its_operation_where_ids_are_shared() {
     for (store, _) in [of_an_old_tracer(false), of_an_old_tracer(true)] {

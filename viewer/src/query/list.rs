@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use opentelemetry::trace::TraceId;
+use opentelemetry::trace::{SpanId, TraceId};
 use serde::Serialize;
 
 use super::analysis::{Children, self_time};
@@ -44,7 +44,20 @@ pub(crate) struct Summary {
     kept: bool,
     pub(crate) error: Option<Failure>,
     pub(crate) services: Vec<Share>,
-    pub(crate) matches: Vec<String>,
+    matches: Vec<Match>,
+}
+
+/// A call and what served it may have one id.
+#[derive(Debug, Serialize)]
+struct Match {
+    span: String,
+    kind: &'static str,
+}
+
+impl Match {
+    fn new(span: SpanId, kind: Kind) -> Self {
+        Self { span: span.to_string(), kind: kind.name() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +65,7 @@ pub(crate) struct Failure {
     service: String,
     pub(crate) name: String,
     span: String,
+    kind: &'static str,
     pub(crate) message: String,
     offset: u64,
 }
@@ -96,7 +110,7 @@ pub(crate) fn list(
     List { traces, next: next.map(|next| next.to_string()), scanned }
 }
 
-type Found<'a> = Vec<(&'a Trace, Vec<String>)>;
+type Found<'a> = Vec<(&'a Trace, Vec<Match>)>;
 
 fn newest<'a>(
     store: &'a Store,
@@ -141,8 +155,8 @@ fn ordered<'a>(
     (page, next)
 }
 
-/// The ids of the first spans that fulfil the search; none without one.
-fn find(trace: &Trace, query: &Query, range: Range, scanned: &mut Scanned) -> Option<Vec<String>> {
+/// The first spans that fulfil the search; none without one.
+fn find(trace: &Trace, query: &Query, range: Range, scanned: &mut Scanned) -> Option<Vec<Match>> {
     if !range.has(trace.start) {
         *scanned += 1;
         return None;
@@ -152,8 +166,9 @@ fn find(trace: &Trace, query: &Query, range: Range, scanned: &mut Scanned) -> Op
         return Some(Vec::new());
     }
     *scanned += trace.spans.len() as Scanned;
-    let ids: Vec<String> = matching(query, trace).take(MATCHES).map(|span| span.id.to_string()).collect();
-    (!ids.is_empty()).then_some(ids)
+    let spans = matching(query, trace).take(MATCHES);
+    let matches: Vec<Match> = spans.map(|span| Match::new(span.id, span.kind)).collect();
+    (!matches.is_empty()).then_some(matches)
 }
 
 fn log_counts(store: &Store, found: &Found<'_>, scanned: &mut Scanned) -> HashMap<TraceId, usize> {
@@ -206,6 +221,7 @@ fn failure(trace: &Trace, first: &Span, start: u64) -> Failure {
         service: span.service().to_string(),
         name: span.name.to_string(),
         span: span.id.to_string(),
+        kind: span.kind.name(),
         message: span.failure(),
         offset: span.end.saturating_sub(start),
     }
@@ -240,7 +256,7 @@ fn unended_summary(
 ) -> Option<Summary> {
     let first = running.iter().min_by_key(|span| (!span.is_root(), span.start))?;
     let found = running.iter().filter(|span| query.matches(&Subject::running(id, span, now)));
-    let found: Vec<String> = found.take(MATCHES).map(|span| span.id.to_string()).collect();
+    let found: Vec<Match> = found.take(MATCHES).map(|span| Match::new(span.id, span.kind)).collect();
     if !range.has(first.start) || found.is_empty() {
         return None;
     }

@@ -44,6 +44,7 @@ pub(crate) struct WrittenFailure {
     duration: u64,
     trace: String,
     span: String,
+    kind: &'static str,
     message: String,
 }
 
@@ -57,6 +58,7 @@ impl WrittenFailure {
             duration: failure.duration,
             trace: failure.trace.to_string(),
             span: failure.span.to_string(),
+            kind: failure.kind.name(),
             message: failure.message.clone(),
         }
     }

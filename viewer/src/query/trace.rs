@@ -25,6 +25,7 @@ pub(crate) struct Document {
 struct LinkedFrom {
     trace: String,
     span: String,
+    kind: &'static str,
     name: String,
     to: String,
 }
@@ -54,6 +55,7 @@ fn linked_from(store: &Store, id: TraceId) -> Vec<LinkedFrom> {
     let linked = links.filter(|(_, _, link)| link.trace == id).map(|(trace, span, link)| LinkedFrom {
         trace: trace.to_string(),
         span: span.id.to_string(),
+        kind: span.kind.name(),
         name: span.name.to_string(),
         to: link.span.to_string(),
     });

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use opentelemetry::trace::{SpanId, TraceId};
 
 use super::histogram::Histogram;
-use crate::model::{Span, Text, cut};
+use crate::model::{Kind, Span, Text, cut};
 
 /// How far back the tiles go.
 pub(crate) const SECONDS: u64 = 300;
@@ -51,6 +51,7 @@ pub(crate) struct Failure {
     pub(crate) name: Text,
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
+    pub(crate) kind: Kind,
     pub(crate) message: String,
 }
 
@@ -140,6 +141,7 @@ impl Live {
             name: short(&span.name),
             trace,
             span: span.id,
+            kind: span.kind,
             message: cut(&span.failure(), LONGEST).to_owned(),
         });
     }

@@ -97,6 +97,19 @@ export function shared(): { readonly id: string; readonly file: unknown } {
   return { id, file: { data: [{ traceID: id, spans, processes: { p1: { serviceName: 'shop', tags: [] }, p2: { serviceName: 'stock', tags: [] } } }] } };
 }
 
+/** A call that begins a trace and what served it, with one id, as OTLP writes them: both failed, and the call has a link to another trace. */
+export function failing(): { readonly span: string; readonly linked: string; readonly file: unknown } {
+  const [traceId, linked, spanId] = [hex(0x10c, 32), hex(0x10d, 32), hex(0x10e, 16)];
+  const begun = Date.now() - 100;
+  const nano = (from: number): string => String(BigInt(begun + from) * 1_000_000n);
+  const span = (service: string, kind: number, from: number, to: number, more: object): unknown => ({
+    resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
+    scopeSpans: [{ spans: [{ traceId, spanId, name: 'GET /lost', kind, startTimeUnixNano: nano(from), endTimeUnixNano: nano(to), status: { code: 2 }, ...more }] }],
+  });
+  const links = [{ traceId: linked, spanId: hex(1, 16) }];
+  return { span: spanId, linked, file: { resourceSpans: [span('shop', 3, 0, 50, { links }), span('stock', 2, 5, 45, {}), span('shop', 2, 0, 1, { traceId: linked, spanId: hex(1, 16), name: 'GET /before', status: {} })] } };
+}
+
 /** How many requests of each step were fast, middling and slow. */
 const ROUTES = [
   ['/home', [[0, 4, 1], [1, 5, 3], [0, 6, 1], [2, 4, 2], [1, 3, 4], [1, 5, 1]]],

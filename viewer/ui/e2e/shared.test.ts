@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { linkOf, textOf, Visitor } from './browser';
-import { shared } from './made';
+import { failing, shared } from './made';
 import { startViewer, type Viewer } from './viewer';
 
 let viewer: Viewer;
@@ -102,6 +102,30 @@ it('is carried by a link as it is', async () => {
   const page = await open(`?span=${CALL}`);
   const carried = await visitor.visit(await linkOf(page));
   await expect.poll(() => keys(carried)).toEqual(['a', 'c-client', 'c', 'd']);
+});
+
+it('is led to from the list by whichever a search has found', async () => {
+  for (const [kind, key] of [['client', CALL], ['server', `${SERVED}-server`]] as const) {
+    const page = await visitor.visit(`/traces?q=${encodeURIComponent(`name="GET /stock" kind=${kind}`)}`);
+    await page.locator('.trace-row a').first().click();
+    await isOpen(page, key, kind);
+  }
+});
+
+it('is led to from the feed and by a link to its trace, whichever failed', async () => {
+  const page = await visitor.visit('/live');
+  const trace = failing();
+  await viewer.otlp('traces', trace.file);
+  await page.locator('.feed a', { hasText: 'GET /lost' }).nth(1).waitFor();
+  for (const [duration, kind] of [['50.0 ms', 'client'], ['40.0 ms', 'server']] as const) {
+    await page.locator('.feed tr', { hasText: duration.replace(' ', '\u202f') }).locator('a').click();
+    await isOpen(page, `${trace.span}-${kind}`, kind);
+    await page.goBack();
+  }
+  await page.goto(`${viewer.url}/trace/${trace.linked}`);
+  await page.locator('.row').click();
+  await page.locator('.drawer').getByRole('link', { name: 'GET /lost' }).click();
+  await isOpen(page, `${trace.span}-client`, 'client');
 });
 
 it('is led to from the operation of the call', async () => {

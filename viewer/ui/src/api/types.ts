@@ -15,9 +15,9 @@ export interface TraceSummary {
   readonly errors: number;
   readonly logs: number;
   readonly kept: boolean;
-  readonly error: { readonly service: string; readonly name: string; readonly span: string; readonly message: string; readonly offset: number } | null;
+  readonly error: { readonly service: string; readonly name: string; readonly span: string; readonly kind: Kind; readonly message: string; readonly offset: number } | null;
   readonly services: readonly { readonly name: string; readonly spans: number; readonly self: number }[];
-  readonly matches: readonly string[];
+  readonly matches: readonly { readonly span: string; readonly kind: Kind }[];
 }
 
 export interface TraceList {
@@ -171,6 +171,7 @@ export interface Failure {
   readonly duration: number;
   readonly trace: string;
   readonly span: string;
+  readonly kind: Kind;
   readonly message: string;
 }
 

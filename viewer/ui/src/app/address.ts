@@ -1,5 +1,6 @@
 /** The address of the page holds its whole state, so that it can be shared, kept and gone back to. */
 
+import type { Kind } from '../trace/model';
 import { Cell, useCell } from './cell';
 
 export const PAGES = ['traces', 'map', 'operations', 'live', 'metrics', 'logs'] as const;
@@ -54,6 +55,11 @@ export function to(path: string, changes: Changes = {}): string {
     if (value !== null) kept.set(key, value);
   }
   return `${path}${search(changes, kept)}`;
+}
+
+/** The address of a span. Where a call and what served it have one id, that alone means what served, so the kind is said too. */
+export function toSpan(trace: string, span: string, kind: Kind): string {
+  return `/trace/${encodeURIComponent(trace)}?span=${encodeURIComponent(`${span}-${kind}`)}`;
 }
 
 function search(changes: Changes, params: URLSearchParams): string {

@@ -82,7 +82,7 @@ function PageSearch({ address: { path, params } }: { readonly address: Address }
   const here = page === 'traces' || page === 'operations' || page === 'logs';
   const search = (q: string): void => (here ? change({ q }, { entry: true }) : q === '' ? undefined : go(to('/traces', { q })));
   const placeholder = page === 'logs' ? 'search: level>=warn  service=shop  timeout' : 'search: http.route=/db error   duration>200ms';
-  return <Search label="Search" placeholder={placeholder} value={here ? (params.get('q') ?? '') : ''} parameters={parameters} onSearch={search} />;
+  return <Search label="Search" placeholder={placeholder} value={here ? (params.get('q') ?? '') : ''} parameters={parameters} elsewhere={!here} onSearch={search} />;
 }
 
 function title({ path, params }: Address): string {

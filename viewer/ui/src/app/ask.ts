@@ -56,23 +56,22 @@ export function useAnswer<T>(url: string | undefined, { live = false, load = fet
 }
 
 /** A slow answer is waited for; what was asked meanwhile is asked once, afterwards. */
-function oneAtATime(work: () => Promise<void>): () => void {
+export function oneAtATime(work: () => Promise<void>): () => void {
   let busy = false;
   let again = false;
+  // A loop: where each answer is slower than what makes it old, it never ends, and must not grow.
   const run = async (): Promise<void> => {
-    if (busy) {
-      again = true;
-      return;
-    }
     busy = true;
-    await work();
-    busy = false;
-    if (again) {
+    do {
       again = false;
-      await run();
-    }
+      await work();
+    } while (again);
+    busy = false;
   };
-  return () => void run();
+  return () => {
+    if (busy) again = true;
+    else void run();
+  };
 }
 
 function fetched<T>(url: string, signal: AbortSignal): Promise<T> {

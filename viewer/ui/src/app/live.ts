@@ -14,14 +14,20 @@ export const connected = new Cell(true);
 /** What is shown stands still; what comes is taken in all the same. */
 export const held = new Cell(false);
 
+/** A browser tries again by itself where nobody answers, but not after an answer that is no stream, as when many look already: ms. */
+const AGAIN = 3000;
+
 let stream: EventSource | undefined;
+let later: ReturnType<typeof setTimeout> | undefined;
 
 export function followEvents(): void {
-  document.addEventListener('visibilitychange', attend);
-  attend();
+  document.addEventListener('visibilitychange', listen);
+  listen();
 }
 
-function attend(): void {
+/** From the beginning: first comes what is past. */
+export function listen(): void {
+  clearTimeout(later);
   stream?.close();
   stream = document.hidden ? undefined : open();
 }
@@ -29,7 +35,10 @@ function attend(): void {
 function open(): EventSource {
   const source = new EventSource('/api/v1/live');
   source.addEventListener('open', () => (connected.value = true));
-  source.addEventListener('error', () => (connected.value = false));
+  source.addEventListener('error', () => {
+    connected.value = false;
+    if (source.readyState === EventSource.CLOSED) later = setTimeout(listen, AGAIN);
+  });
   source.addEventListener('history', ({ data }: MessageEvent<string>) => {
     const history = JSON.parse(data) as History;
     ticks.value = history.ticks.slice(-TICKS);
@@ -55,7 +64,7 @@ export function ticked(before: readonly Tick[], tick: Tick): readonly Tick[] {
 
 /** And so may a failure. */
 export function told(before: readonly Failure[], failure: Failure): readonly Failure[] {
-  const others = before.filter(({ trace, span }) => trace !== failure.trace || span !== failure.span);
+  const others = before.filter(({ trace, span, kind }) => trace !== failure.trace || span !== failure.span || kind !== failure.kind);
   return [failure, ...others].slice(0, FAILURES);
 }
 

@@ -14,6 +14,8 @@ export interface SearchProps {
   readonly placeholder: string;
   readonly parameters: Parameters;
   readonly onSearch: (query: string) => void;
+  /** The search is of another page: only who presses Enter goes there. */
+  readonly elsewhere?: boolean;
   /** Enter in a search that has been made already. */
   readonly onAgain?: (backwards: boolean) => void;
 }
@@ -26,10 +28,10 @@ interface Offered extends Suggestions {
 
 const NONE: Offered = { q: '', from: 0, to: 0, suggestions: [] };
 
-export function Search({ value, label, placeholder, parameters, onSearch, onAgain }: SearchProps) {
+export function Search({ value, label, placeholder, parameters, elsewhere = false, onSearch, onAgain }: SearchProps) {
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
-  const { text, chosen, offered, fits, type, accept, focus, leave, key } = useBox({ value, parameters, onSearch, onAgain }, input);
+  const { text, chosen, offered, fits, type, accept, focus, leave, empty, key } = useBox({ value, parameters, elsewhere, onSearch, onAgain }, input);
   const wrong = problem(text);
   return (
     <div class="search" role="search">
@@ -56,7 +58,8 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
         onKeyDown={key}
       />
       {text !== '' && (
-        <button type="button" class="quiet" aria-label="Clear the search" title="clear the search" onClick={() => onSearch('')}>
+        // The pointer must not take the focus from the box, which would search, before the click.
+        <button type="button" class="quiet" aria-label="Clear the search" title="clear the search" onPointerDown={(event) => event.preventDefault()} onClick={empty}>
           <Icon shape="close" />
         </button>
       )}
@@ -70,19 +73,19 @@ export function Search({ value, label, placeholder, parameters, onSearch, onAgai
   );
 }
 
-type BoxOf = Pick<SearchProps, 'value' | 'parameters' | 'onSearch'> & { readonly onAgain: SearchProps['onAgain'] | undefined };
+type BoxOf = Pick<SearchProps, 'value' | 'parameters' | 'onSearch'> & { readonly elsewhere: boolean; readonly onAgain: SearchProps['onAgain'] | undefined };
 
 /** What stands in the box, what is offered for it, and which of that is chosen. */
-function useBox({ value, parameters, onSearch, onAgain }: BoxOf, input: RefObject<HTMLInputElement | null>) {
+function useBox({ value, parameters, elsewhere, onSearch, onAgain }: BoxOf, input: RefObject<HTMLInputElement | null>) {
   const [text, setText] = useState(value);
   const [chosen, setChosen] = useState(-1);
-  const { offered, ask, forget: empty } = useSuggestions(parameters);
+  const { offered, ask, forget: forgetOffered } = useSuggestions(parameters);
   // Those for an earlier text stay in sight until the next come, but cannot be chosen.
   const fits = offered.q === text;
   // At once: later it would undo what was typed meanwhile.
   useLayoutEffect(() => setText(value), [value]);
   const forget = (): void => {
-    empty();
+    forgetOffered();
     setChosen(-1);
   };
   const type = (next: string, at: number): void => {
@@ -101,6 +104,13 @@ function useBox({ value, parameters, onSearch, onAgain }: BoxOf, input: RefObjec
     forget();
     if (problem(text) === undefined && text.trim() !== value) onSearch(text.trim());
   };
+  const leave = (): void => (elsewhere ? forget() : search());
+  // What stands in the box may never have been searched for.
+  const empty = (): void => {
+    forget();
+    setText('');
+    if (value !== '') onSearch('');
+  };
   const many = fits ? offered.suggestions.length : 0;
   const key = (event: KeyboardEvent): void => {
     if (event.key === 'ArrowDown' && many > 0) setChosen((chosen + 1) % many);
@@ -114,7 +124,7 @@ function useBox({ value, parameters, onSearch, onAgain }: BoxOf, input: RefObjec
     event.preventDefault();
     event.stopPropagation();
   };
-  return { text, chosen, offered, fits, type, accept, key, focus: () => ask(text, text.length), leave: search };
+  return { text, chosen, offered, fits, type, accept, key, focus: () => ask(text, text.length), leave, empty };
 }
 
 interface ListProps {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, compact, count, duration, percent, rate, round, significant } from './number';
-import { ago, iso } from './time';
+import { ago, clock, day, iso } from './time';
 
 const plain = (text: string): string => text.replaceAll('\u202f', ' ');
 
@@ -29,6 +29,11 @@ describe('numbers', () => {
 describe('times', () => {
   it('keeps every nanosecond in ISO', () => {
     expect(iso(1_772_454_667_482_193_004n)).toBe('2026-03-02T12:31:07.482193004Z');
+  });
+
+  it('tells what is no time of a calendar as such, as an address may ask for anything', () => {
+    expect([Number.NaN, Infinity, 9e15, -9e15].map((moment) => [clock(moment), day(moment)])).toEqual(new Array(4).fill(['–', '–']));
+    expect(iso(10n ** 23n)).toBe('–');
   });
 
   it.each([[0, 'just now'], [8e3, '8 s ago'], [180e3, '3 min ago'], [7200e3, '2 h ago'], [-5e3, 'just now']])(

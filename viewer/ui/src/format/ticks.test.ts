@@ -13,6 +13,16 @@ it('marks round times, and thousandths where a second is long', () => {
   expect(moments(noon, noon + 1000, 2)).toEqual([noon, noon + 500, noon + 1000]);
 });
 
+it('comes to an end where doubles are too coarse for its steps', () => {
+  expect(linear(1.7e18, 1.7e18 + 256, 6).length).toBeLessThan(10);
+  expect(linear(-1e300, 1e300, 6).length).toBeLessThan(10);
+});
+
+it('has no marks below every power of ten', () => {
+  expect(decades(0, 100)).toEqual([]);
+  expect(rounds(0, 100)).toEqual([]);
+});
+
 it('marks a logarithmic axis', () => {
   expect(decades(150, 2e5)).toEqual([1000, 1e4, 1e5]);
   expect(decades(1000, 1000)).toEqual([1000]);

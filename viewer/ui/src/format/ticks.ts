@@ -6,7 +6,11 @@ export function linear(from: number, to: number, wanted: number): number[] {
   if (!(span > 0)) return [];
   const step = roundStep(span / Math.max(1, wanted));
   const ticks: number[] = [];
-  for (let tick = Math.ceil(from / step) * step; tick <= to; tick += step) ticks.push(tick);
+  for (let tick = Math.ceil(from / step) * step; tick <= to; tick += step) {
+    ticks.push(tick);
+    // Far from zero a double may not tell the next mark from this one.
+    if (tick + step === tick) break;
+  }
   return ticks;
 }
 
@@ -36,6 +40,7 @@ export function rounds(from: number, to: number): number[] {
 /** Powers of ten between two positive values. */
 export function decades(from: number, to: number): number[] {
   const ticks: number[] = [];
+  if (!(from > 0)) return ticks;
   for (let power = Math.ceil(Math.log10(from) - 1e-9); power <= Math.log10(to) + 1e-9; power++) ticks.push(10 ** power);
   return ticks;
 }

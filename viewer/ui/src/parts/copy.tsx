@@ -13,7 +13,7 @@ export interface CopyProps {
 export function Copy({ what, text, children }: CopyProps) {
   const [state, set] = useState<'' | 'copied' | 'not copied'>('');
   const copy = async (): Promise<void> => {
-    set(await navigator.clipboard.writeText(await text()).then(() => 'copied' as const, () => 'not copied' as const));
+    set((await put(text).catch(() => false)) ? 'copied' : 'not copied');
     setTimeout(() => set(''), 1500);
   };
   return (
@@ -23,4 +23,20 @@ export function Copy({ what, text, children }: CopyProps) {
       <span class="unseen" role="status">{state}</span>
     </button>
   );
+}
+
+/** A page that came over plain HTTP from another machine has no clipboard, but may still copy what is chosen in it. */
+async function put(text: () => string | Promise<string>): Promise<boolean> {
+  const content = await text();
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (clipboard) return clipboard.writeText(content).then(() => true);
+  const focused = document.activeElement;
+  const area = document.createElement('textarea');
+  area.value = content;
+  document.body.append(area);
+  area.select();
+  const done = document.execCommand('copy');
+  area.remove();
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  return done;
 }

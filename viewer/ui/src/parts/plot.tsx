@@ -6,6 +6,7 @@ import { useCell } from '../app/cell';
 import { colour, colours } from '../app/theme';
 import { round } from '../format/number';
 import { clock } from '../format/time';
+import { Missing } from './missing';
 import { useSize } from './size';
 
 export interface Curve {
@@ -31,6 +32,7 @@ export function Plot({ label, times, curves, format }: PlotProps) {
   const { width } = useSize(box);
   const painted = useCell(colours);
   const [at, setAt] = useState<number | null>(null);
+  const [missing, setMissing] = useState(false);
   const shape = curves.map((curve) => `${curve.name}\n${curve.colour}`).join('\n\n');
   const data = (): UPlot.AlignedData => [times.map((time) => time / 1e6), ...curves.map(({ values }) => [...values])];
   const latest = useRef(data);
@@ -38,10 +40,13 @@ export function Plot({ label, times, curves, format }: PlotProps) {
   useEffect(() => {
     if (width === 0) return;
     let gone = false;
-    void import('uplot').then(({ default: Plot }) => {
-      if (gone || !box.current) return;
-      plot.current = new Plot(options(width, curves, format, setAt), latest.current(), box.current);
-    });
+    import('uplot').then(
+      ({ default: Plot }) => {
+        if (gone || !box.current) return;
+        plot.current = new Plot(options(width, curves, format, setAt), latest.current(), box.current);
+      },
+      () => setMissing(true),
+    );
     return () => {
       gone = true;
       plot.current?.destroy();
@@ -56,6 +61,7 @@ export function Plot({ label, times, curves, format }: PlotProps) {
         {label} <span class="number muted">{times[index] === undefined ? '' : clock(times[index] / 1000).slice(0, 8)}</span>
       </figcaption>
       <div class="plot-box" ref={box} role="img" aria-label={label} />
+      {missing && <Missing />}
       <ul class="legend">
         {curves.map(({ name, colour, values }) => (
           <li key={name} class={`curve-${colour}`}>
@@ -68,8 +74,8 @@ export function Plot({ label, times, curves, format }: PlotProps) {
 }
 
 /** Points between gaps, which no line would show. */
-function alone(values: readonly (number | null)[]): number[] {
-  return [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
+function alone(values: ArrayLike<number | null | undefined>): number[] {
+  return Array.from(values, (_, at) => at).filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
 }
 
 function options(width: number, curves: readonly Curve[], format: (value: number) => string, onAt: (at: number | null) => void): UPlot.Options {
@@ -84,7 +90,7 @@ function options(width: number, curves: readonly Curve[], format: (value: number
       { ...axis, size: 26, gap: 9, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).slice(0, 8)), space: 80 },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === 0 ? '0' : round(format(tick)))), space: 28 },
     ],
-    series: [{}, ...curves.map((curve) => ({ label: curve.name, stroke: colour(curve.colour), width: 1.5, spanGaps: false, points: { size: 4, filter: (_: UPlot, at: number) => alone(curves[at - 1]?.values ?? []) } }))],
+    series: [{}, ...curves.map((curve) => ({ label: curve.name, stroke: colour(curve.colour), width: 1.5, spanGaps: false, points: { size: 4, filter: (plot: UPlot, at: number) => alone(plot.data[at] ?? []) } }))],
     hooks: { setCursor: [({ cursor }) => onAt(cursor.idx ?? null)] },
   };
 }

@@ -1,6 +1,6 @@
 /** Reads a trace out of JSON that may come from anywhere, as a permalink does: what is not as it must be is left out. */
 
-import { type Attributes, type BackLink, KINDS, type Link, type Log, type Resource, type Scope, type Span, type SpanEvent, STATUSES, type Trace, type Value } from './model';
+import { type Attributes, type BackLink, type Kind, KINDS, type Link, type Log, type Resource, type Scope, type Span, type SpanEvent, STATUSES, type Trace, type Value } from './model';
 
 type Json = { readonly [key: string]: unknown };
 
@@ -32,7 +32,7 @@ function span(json: Json, resources: number, scopes: number): Span {
     parent: textOrNull(json['parent']),
     remote: typeof json['remote'] === 'boolean' ? json['remote'] : null,
     name: text(json['name']),
-    kind: KINDS.find((kind) => kind === json['kind']) ?? 'unspecified',
+    kind: kind(json['kind']),
     start: number(json['start']),
     end: json['end'] === null ? null : number(json['end']),
     status: STATUSES.find((status) => status === json['status']) ?? 'unset',
@@ -81,7 +81,11 @@ function linkOf(json: Json): Link {
 }
 
 function backLink(json: Json): BackLink {
-  return { trace: text(json['trace']), span: text(json['span']), name: text(json['name']), to: text(json['to']) };
+  return { trace: text(json['trace']), span: text(json['span']), kind: kind(json['kind']), name: text(json['name']), to: text(json['to']) };
+}
+
+function kind(json: unknown): Kind {
+  return KINDS.find((kind) => kind === json) ?? 'unspecified';
 }
 
 function attributes(json: unknown, depth = 0): Attributes {

@@ -62,6 +62,7 @@ export interface Link {
 export interface BackLink {
   readonly trace: string;
   readonly span: string;
+  readonly kind: Kind;
   readonly name: string;
   /** The span of this trace. */
   readonly to: string;

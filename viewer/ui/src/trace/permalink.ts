@@ -3,8 +3,17 @@
 import { decodeTrace } from './decode';
 import type { Trace } from './model';
 
-/** So much may come out of a fragment; a little link must not fill the memory. */
-const MOST = 64 * 1024 * 1024;
+interface Bounds {
+  readonly bytes: number;
+  readonly values: number;
+  readonly spans: number;
+}
+
+/**
+ * So much may come out of a fragment; a little link must not fill the memory. Bytes alone are no bound: a span of two characters
+ * takes four hundred bytes when it is read. So many spans a viewer keeps of a trace.
+ */
+const MOST: Bounds = { bytes: 64 * 1024 * 1024, values: 4_000_000, spans: 50_000 };
 
 export async function pack(trace: Trace): Promise<string> {
   const packed = new Blob([JSON.stringify(trace)]).stream().pipeThrough(new CompressionStream('deflate-raw'));
@@ -12,12 +21,22 @@ export async function pack(trace: Trace): Promise<string> {
 }
 
 /** The trace of a fragment, or an error that says why there is none. */
-export async function unpack(fragment: string): Promise<Trace> {
+export async function unpack(fragment: string, most = MOST): Promise<Trace> {
   const unpacked = new Blob([fromBase64Url(fragment)]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  const bytes = await gather(unpacked, MOST).catch((error: unknown) => {
+  const bytes = await gather(unpacked, most.bytes).catch((error: unknown) => {
     throw error instanceof RangeError ? error : new Error('This link is damaged: what it carries cannot be unpacked.');
   });
-  return decodeTrace(JSON.parse(new TextDecoder().decode(bytes)));
+  if (valuesIn(bytes) > most.values) throw new RangeError(`This link carries more than ${most.values} values.`);
+  const json = JSON.parse(new TextDecoder().decode(bytes)) as { spans?: unknown } | null;
+  if (Array.isArray(json?.spans) && json.spans.length > most.spans) throw new RangeError(`This link carries more than ${most.spans} spans.`);
+  return decodeTrace(json);
+}
+
+/** At most: a comma, a bracket or a brace begins each, and texts may have some too. */
+function valuesIn(bytes: Uint8Array): number {
+  let values = 0;
+  for (const byte of bytes) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values++;
+  return values;
 }
 
 async function gather(stream: ReadableStream<Uint8Array<ArrayBuffer>>, most: number): Promise<Uint8Array<ArrayBuffer>> {

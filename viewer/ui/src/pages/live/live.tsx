@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { Failure, Tick } from '../../api/types';
+import { toSpan } from '../../app/address';
 import { type Cell, useCell } from '../../app/cell';
 import { failures, held, ticks } from '../../app/live';
 import { bytes, compact, durationOf, percent, type Quantity, text } from '../../format/number';
@@ -106,10 +107,10 @@ function Feed({ failures }: { readonly failures: readonly Failure[] }) {
       <table class="list feed">
         <tbody>
           {failures.map((failure) => (
-            <tr key={`${failure.trace} ${failure.span}`}>
+            <tr key={`${failure.trace} ${failure.span} ${failure.kind}`}>
               <td class="number muted">{clock(failure.time / 1000)}</td>
               <td>
-                <Service name={failure.service} /> <a href={`/trace/${failure.trace}?span=${failure.span}`}>{failure.name || '(no name)'}</a>
+                <Service name={failure.service} /> <a href={toSpan(failure.trace, failure.span, failure.kind)}>{failure.name || '(no name)'}</a>
               </td>
               <td class="number">{duration(failure.duration)}</td>
               <td class={failure.why === 'error' ? 'failed long' : 'slow long'}>{failure.why === 'error' ? `× ${failure.message}` : 'slow'}</td>

@@ -24,16 +24,20 @@ export interface LogsProps {
 
 export function LogsPage({ params, stats }: LogsProps) {
   const [top, setTop] = useState(true);
-  const [opened, setOpened] = useState<LogRecord>();
+  const [opened, setOpened] = useState<Opened>();
   const pages = usePages<LogList, LogRecord>(address('/logs', { ...scope(params), limit: 300 }), top, ({ logs }) => logs);
   const { items, error, settled } = pages;
+  const close = (): void => {
+    setOpened(undefined);
+    document.querySelector<HTMLElement>('.rows')?.focus({ preventScroll: true });
+  };
   return (
-    <div class="page logs">
+    <div class="page logs" onKeyDown={({ key }) => key === 'Escape' && opened && close()}>
       {error && <Problem error={error} query={params.get('q') ?? ''} />}
       {items.length > 0 ? (
         <div class={opened ? 'trace-body with-drawer' : 'trace-body'}>
           <Lines pages={pages} opened={opened} onOpen={setOpened} onTop={setTop} />
-          {opened && <LogDrawer log={opened} onClose={() => setOpened(undefined)} />}
+          {opened && <LogDrawer log={opened.log} onClose={close} />}
         </div>
       ) : (
         settled && !error && <Empty what="logs" stats={stats} params={params} some={(stats?.logs ?? 0) > 0} />
@@ -42,10 +46,15 @@ export function LogsPage({ params, stats }: LogsProps) {
   );
 }
 
+interface Opened {
+  readonly key: string;
+  readonly log: LogRecord;
+}
+
 interface LinesProps {
   readonly pages: Paged<LogRecord>;
-  readonly opened: LogRecord | undefined;
-  readonly onOpen: (log: LogRecord) => void;
+  readonly opened: Opened | undefined;
+  readonly onOpen: (opened: Opened) => void;
   readonly onTop: (top: boolean) => void;
 }
 
@@ -66,20 +75,21 @@ function Lines({ pages: { items, more }, opened, onOpen, onTop }: LinesProps) {
   const narrow = useNarrow();
   const [active, setActive] = useState(-1);
   const keys = keysOf(items);
+  const keyOf = (log: LogRecord): string => keys.get(log) ?? '';
   return (
     <Rows
       items={items}
       height={narrow ? 44 : 22}
       label="Log lines"
       role="grid"
-      keyOf={(log) => keys.get(log) ?? ''}
-      active={opened ? items.findIndex((log) => log.time === opened.time && log.body === opened.body) : active}
+      keyOf={keyOf}
+      active={opened ? items.findIndex((log) => keyOf(log) === opened.key) : active}
       onActive={(index) => {
         setActive(index);
         const log = items[index];
-        if (opened && log) onOpen(log);
+        if (opened && log) onOpen({ key: keyOf(log), log });
       }}
-      onOpen={onOpen}
+      onOpen={(log) => onOpen({ key: keyOf(log), log })}
       onEnd={more}
       onTop={onTop}
       autoFocus
@@ -112,7 +122,7 @@ function TraceLink({ log: { trace, span }, words }: { readonly log: LogRecord; r
 
 function LogDrawer({ log, onClose }: { readonly log: LogRecord; readonly onClose: () => void }) {
   return (
-    <aside class="drawer" aria-label="Log line" onKeyDown={({ key }) => key === 'Escape' && onClose()}>
+    <aside class="drawer" aria-label="Log line">
       <header>
         <h2>
           <Level level={log.level} severity={log.severity} /> <Service name={log.service} />

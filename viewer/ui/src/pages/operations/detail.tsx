@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { address } from '../../api/client';
 import type { Bucket, Operation, OperationDetail, Sample, Tally } from '../../api/types';
+import { toSpan } from '../../app/address';
 import { useAnswer } from '../../app/ask';
 import { scope } from '../../app/scope';
 import { compact, count, duration, rate } from '../../format/number';
@@ -12,7 +13,7 @@ import { type Curve, Plot } from '../../parts/plot';
 import { Problem } from '../../parts/problem';
 import { Service } from '../../parts/service';
 import { quote } from '../../query/parse';
-import { isServed, type Kind } from '../../trace/model';
+import type { Kind } from '../../trace/model';
 import { Histogram } from './histogram';
 
 export function Detail({ operation, params }: { readonly operation: Operation; readonly params: URLSearchParams }) {
@@ -105,7 +106,7 @@ function Tallies({ tallies, kind, none, failed = false }: TalliesProps) {
             </td>
             <td class="number">{count(seen)}</td>
             <td>
-              <a href={spanAddress(sample, kind)}>sample</a>
+              <a href={toSpan(sample.trace, sample.span, kind)}>sample</a>
             </td>
           </tr>
         ))}
@@ -123,7 +124,7 @@ function Samples({ samples, kind, none }: OfKind & { readonly samples: readonly 
           <tr key={sample.span}>
             <td class="number muted">{clock(sample.start / 1000)}</td>
             <td class="number">
-              <a href={spanAddress(sample, kind)}>{duration(sample.duration)}</a>
+              <a href={toSpan(sample.trace, sample.span, kind)}>{duration(sample.duration)}</a>
             </td>
             <td class="failed long">{sample.error ? `× ${sample.message}` : ''}</td>
           </tr>
@@ -143,7 +144,7 @@ function Buckets({ buckets, kind }: OfKind & { readonly buckets: readonly Bucket
             <td class="number">{compact(seen)}</td>
             <td class="samples">
               {samples.map((sample) => (
-                <a key={sample.span} class={sample.error ? 'failed' : ''} href={spanAddress(sample, kind)} title={`${clock(sample.start / 1000)} ${sample.message}`}>
+                <a key={sample.span} class={sample.error ? 'failed' : ''} href={toSpan(sample.trace, sample.span, kind)} title={`${clock(sample.start / 1000)} ${sample.message}`}>
                   {sample.error ? '× ' : ''}
                   {duration(sample.duration)}
                 </a>
@@ -154,9 +155,4 @@ function Buckets({ buckets, kind }: OfKind & { readonly buckets: readonly Bucket
       </tbody>
     </table>
   );
-}
-
-/** The id alone means what served. */
-function spanAddress({ trace, span }: Pick<Sample, 'trace' | 'span'>, kind: Kind): string {
-  return `/trace/${trace}?span=${span}${isServed(kind) ? '' : `-${kind}`}`;
 }

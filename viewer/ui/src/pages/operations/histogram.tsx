@@ -120,9 +120,12 @@ const LEAST = 24;
 /** With empty bars on both sides, so that there are not too few. */
 function padded({ bounds, counts, errors }: Data): Data {
   const missing = Math.max(0, LEAST - counts.length);
-  const [before, after] = [Math.floor(missing / 2), Math.ceil(missing / 2)];
-  const zeros = (length: number): number[] => new Array<number>(length).fill(0);
   const [least = 1, most = 1] = [bounds[0], bounds.at(-1)];
+  // Nothing is faster than a nanosecond, unless it takes no time at all: then there is nothing before it.
+  const room = Math.floor(Math.log10(Math.max(1, least)) / Math.log10(STEP));
+  const before = Math.min(Math.floor(missing / 2), room);
+  const after = missing - before;
+  const zeros = (length: number): number[] => new Array<number>(length).fill(0);
   return {
     bounds: [...zeros(before).map((_, at) => least / STEP ** (before - at)), ...bounds, ...zeros(after).map((_, at) => most * STEP ** (at + 1))].map(Math.round),
     counts: [...zeros(before), ...counts, ...zeros(after)],
@@ -143,7 +146,7 @@ function upper(bounds: readonly number[], bin: number): number {
 
 /** Round durations, as many as have room. */
 function Scale({ bounds }: { readonly bounds: readonly number[] }) {
-  const [least, most] = [bounds[0] ?? 1, upper(bounds, bounds.length - 1)];
+  const [least, most] = [Math.max(1, bounds[0] ?? 1), upper(bounds, bounds.length - 1)];
   const ticks = rounds(least, most);
   const every = Math.ceil(ticks.length / LABELS);
   const place = (tick: number): string => `${((Math.log10(tick / least) / Math.log10(most / least)) * 100).toFixed(2)}%`;

@@ -1,10 +1,11 @@
 /** What happened in a span: events, log lines, and the links to and from it. */
 
+import { toSpan } from '../../app/address';
 import { duration } from '../../format/number';
 import { AttributeList, Long } from '../../parts/attributes';
 import { Level } from '../../parts/level';
 import type { Row } from '../../trace/analysis';
-import type { Link, Log, SpanEvent, Trace } from '../../trace/model';
+import type { Log, SpanEvent, Trace } from '../../trace/model';
 import { plain } from '../../trace/value';
 
 export function Events({ events, row }: { readonly events: readonly SpanEvent[]; readonly row: Row }) {
@@ -45,20 +46,19 @@ export function Links({ row: { span, key }, trace }: { readonly row: Row; readon
       <ul class="happenings">
         {span.links.map((link, index) => (
           <li key={index}>
-            to <SpanLink link={link} words={`span ${link.span.slice(0, 8)} of trace ${link.trace.slice(0, 8)}`} />
+            to{' '}
+            <a href={`/trace/${encodeURIComponent(link.trace)}?span=${encodeURIComponent(link.span)}`}>
+              span {link.span.slice(0, 8)} of trace {link.trace.slice(0, 8)}
+            </a>
             <AttributeList attributes={link.attributes} />
           </li>
         ))}
         {back.map((link, index) => (
           <li key={index}>
-            from <SpanLink link={link} words={link.name || '(no name)'} />
+            from <a href={toSpan(link.trace, link.span, link.kind)}>{link.name || '(no name)'}</a>
           </li>
         ))}
       </ul>
     </details>
   );
-}
-
-function SpanLink({ link, words }: { readonly link: Pick<Link, 'trace' | 'span'>; readonly words: string }) {
-  return <a href={`/trace/${encodeURIComponent(link.trace)}?span=${encodeURIComponent(link.span)}`}>{words}</a>;
 }

@@ -2,7 +2,7 @@
 
 import { useMemo, useState } from 'preact/hooks';
 import type { TraceSummary } from '../../api/types';
-import { go, to } from '../../app/address';
+import { go, toSpan } from '../../app/address';
 import { count, durationOf } from '../../format/number';
 import { clock, day, iso } from '../../format/time';
 import { Rows } from '../../parts/rows';
@@ -39,8 +39,8 @@ export function TraceList({ traces, onEnd, onTop }: TraceListProps) {
   );
 }
 
-function addressOf({ id, matches }: TraceSummary): string {
-  return to(`/trace/${id}`, { span: matches[0], service: null, last: null, from: null, to: null });
+function addressOf({ id, matches: [first] }: TraceSummary): string {
+  return first ? toSpan(id, first.span, first.kind) : `/trace/${id}`;
 }
 
 function Line({ trace, full }: { readonly trace: TraceSummary; readonly full: number }) {
