@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -32,6 +32,12 @@ pub(crate) struct Allowance {
     pub(crate) body: Duration,
     /// A client takes something of what it is sent within this time.
     pub(crate) reading: Duration,
+    /// A client of HTTP/2 that has asked nothing in time is told so, and may go within this time, or ask after all.
+    pub(crate) leaving: Duration,
+    /// HTTP/2 has no time for a head: who has been silent for so long is pinged,
+    pub(crate) ping: Duration,
+    /// and gone if this brings no answer.
+    pub(crate) pong: Duration,
     /// All bodies that are on their way take no more than this.
     pub(crate) load: usize,
 }
@@ -42,15 +48,27 @@ impl Allowance {
         head: Duration::from_secs(100),
         body: Duration::from_secs(30),
         reading: Duration::from_secs(30),
+        leaving: Duration::from_secs(5),
+        ping: Duration::from_secs(30),
+        pong: Duration::from_secs(20),
         load: 64 << 20,
     };
 }
 
+/// What the head of a request takes of HTTP/1. It may have a hundred headers, which is hyper's bound: to say the same would cost each
+/// request an allocation.
+const HEAD: usize = 64 << 10;
+/// What it takes of HTTP/2, as that counts it (32 bytes more for each header).
+const HEADERS: u32 = 16 << 10;
 /// Requests that one connection of HTTP/2 may have open.
 const STREAMS: u32 = 64;
-/// HTTP/2 has no time for a head: whoever does not answer a ping is gone.
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_ANSWERED: Duration = Duration::from_secs(20);
+/// Those that it may take back before they were looked at, and those that may be refused: beyond it is closed.
+const TAKEN_BACK: usize = 20;
+const REFUSED: usize = 1_024;
+/// What it may send of its bodies before somebody reads them.
+const WINDOW: u32 = 256 << 10;
+/// What of an answer waits in the connection.
+const SENDING: usize = 64 << 10;
 /// How long no connection is taken when the system has no more of them.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -96,25 +114,35 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let asked = handler.asked.clone();
     let io = TokioIo::new(Departing::new(stream, allowance.reading));
-    let builder = builder(protocol, allowance.head);
-    tokio::select! {
-        // What has come in time counts, even where this task comes late.
-        biased;
-        // What goes wrong with a connection is its client's to see.
-        _ = builder.serve_connection(io, handler) => {}
-        () = silence(&asked, allowance.head) => {}
+    let builder = builder(protocol, &allowance);
+    let mut connection = pin!(builder.serve_connection(io, handler));
+    // Whoever asks in the moment in which it is told to go is answered, and then knows that it must come anew.
+    for patience in [allowance.head, allowance.leaving] {
+        tokio::select! {
+            // What has come in time counts, even where this task comes late.
+            biased;
+            // What goes wrong with a connection is its client's to see.
+            _ = connection.as_mut() => return,
+            () = silence(&asked, patience) => connection.as_mut().graceful_shutdown(),
+        }
     }
 }
 
-fn builder(protocol: Protocol, head: Duration) -> Builder<TokioExecutor> {
+fn builder(protocol: Protocol, allowance: &Allowance) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(head);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(allowance.head).max_buf_size(HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_ANSWERED);
+        .max_pending_accept_reset_streams(TAKEN_BACK)
+        .max_local_error_reset_streams(REFUSED)
+        .max_header_list_size(HEADERS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(SENDING)
+        .keep_alive_interval(allowance.ping)
+        .keep_alive_timeout(allowance.pong);
     match protocol {
         Protocol::Http1 => builder.http1_only(),
         Protocol::Http2 => builder.http2_only(),
@@ -151,134 +179,4 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use axum::routing::{any, post};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-    use crate::http::answer::Problem;
-    use crate::http::body;
-
-    const LONG: Duration = Duration::from_secs(600);
-    const SHORT: Duration = Duration::from_millis(50);
-    const AT_EASE: Allowance =
-        Allowance { connections: 8, head: LONG, body: LONG, reading: LONG, load: 1 << 20 };
-    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
-
-    async fn length(request: axum::extract::Request) -> Result<String, Problem> {
-        Ok(body::unpacked(request, 1 << 20).await?.len().to_string())
-    }
-
-    async fn start(protocol: Protocol, allowance: Allowance) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new()
-            .route("/", any(|| async { "here" }))
-            .route("/large", any(|| async { vec![b'x'; 64 << 20] }))
-            .route("/length", post(length));
-        tokio::spawn(serve(listener, protocol, router, allowance));
-        address
-    }
-
-    async fn connect(address: SocketAddr, said: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(said).await.unwrap();
-        stream
-    }
-
-    /// The first line of what comes.
-    async fn line(stream: &mut TcpStream) -> String {
-        let mut line = Vec::new();
-        while let Ok(byte) = stream.read_u8().await {
-            if byte == b'\r' {
-                break;
-            }
-            line.push(byte);
-        }
-        String::from_utf8(line).unwrap()
-    }
-
-    async fn is_closed(mut stream: TcpStream) {
-        let mut rest = Vec::new();
-        // A reset is an end too.
-        let _ = stream.read_to_end(&mut rest).await;
-    }
-
-    #[tokio::test]
-    async fn a_head_that_does_not_come_closes_its_connection() {
-        let address = start(Protocol::Http1, Allowance { head: SHORT, ..AT_EASE }).await;
-        is_closed(connect(address, b"").await).await;
-        is_closed(connect(address, b"GET / HTTP/1.1\r\nhost").await).await;
-        let mut used = connect(address, GET).await;
-        assert_eq!(line(&mut used).await, "HTTP/1.1 200 OK");
-        is_closed(used).await;
-    }
-
-    #[tokio::test]
-    async fn a_client_of_http2_that_does_not_greet_is_closed_too() {
-        let address = start(Protocol::Http2, Allowance { head: SHORT, ..AT_EASE }).await;
-        is_closed(connect(address, b"").await).await;
-        is_closed(connect(address, b"PRI * HTTP/2.0\r\n").await).await;
-        is_closed(connect(address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await).await;
-    }
-
-    #[tokio::test]
-    async fn a_body_that_does_not_come_is_not_waited_for() {
-        let address = start(Protocol::Http1, Allowance { body: SHORT, ..AT_EASE }).await;
-        let head = b"POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n1234";
-        let mut stream = connect(address, head).await;
-        assert_eq!(line(&mut stream).await, "HTTP/1.1 503 Service Unavailable");
-        is_closed(stream).await;
-    }
-
-    #[tokio::test]
-    async fn bodies_that_come_at_once_have_a_bound_together() {
-        let address = start(Protocol::Http1, Allowance { load: 8, ..AT_EASE }).await;
-        let head = |length: usize| {
-            format!("POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
-        };
-        // Half of it waits in the server as soon as the other is refused.
-        let half = connect(address, (head(10) + "12345").as_bytes()).await;
-        let refused = loop {
-            let mut other = connect(address, (head(4) + "1234").as_bytes()).await;
-            let line = line(&mut other).await;
-            if line != "HTTP/1.1 200 OK" {
-                break line;
-            }
-        };
-        assert_eq!(refused, "HTTP/1.1 503 Service Unavailable");
-        drop(half);
-        // What was given up counts no longer.
-        loop {
-            let mut other = connect(address, (head(8) + "12345678").as_bytes()).await;
-            if line(&mut other).await == "HTTP/1.1 200 OK" {
-                break;
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn who_comes_when_all_places_are_taken_waits_for_one() {
-        let address = start(Protocol::Http1, Allowance { connections: 2, ..AT_EASE }).await;
-        let mut taken = [connect(address, GET).await, connect(address, GET).await];
-        for stream in &mut taken {
-            assert_eq!(line(stream).await, "HTTP/1.1 200 OK");
-        }
-        let mut waiting = connect(address, GET).await;
-        assert!(tokio::time::timeout(SHORT, line(&mut waiting)).await.is_err());
-        drop(taken);
-        assert_eq!(line(&mut waiting).await, "HTTP/1.1 200 OK");
-    }
-
-    /// Larger than what the system keeps for it.
-    #[tokio::test]
-    async fn a_client_that_does_not_read_loses_its_place() {
-        let address = start(Protocol::Http1, Allowance { connections: 1, reading: SHORT, ..AT_EASE }).await;
-        let mut idle = connect(address, b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-        assert_eq!(line(&mut idle).await, "HTTP/1.1 200 OK");
-        assert_eq!(line(&mut connect(address, GET).await).await, "HTTP/1.1 200 OK");
-        drop(idle);
-    }
-}
+mod tests;

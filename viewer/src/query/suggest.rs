@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Scanned;
 use crate::model::{Attribute, Kind, Log, Span};
-use crate::search::{FLAGS, KEYS, has, place, quoted};
+use crate::search::{FLAGS, KEYS, Needle, place, quoted};
 use crate::store::Store;
 
 /// So many of the newest spans, or records, are looked through.
@@ -41,7 +41,7 @@ pub(crate) fn suggest(store: &Store, text: &str, cursor: Option<usize>, of_logs:
         store.traces.recent().flat_map(|trace| &trace.spans).take(if of_logs { 0 } else { LOOKED_THROUGH });
     let logs = store.logs.iter().map(|(_, log)| log).take(if of_logs { LOOKED_THROUGH } else { 0 });
     let seen = Seen { spans: spans.collect(), logs: logs.collect() };
-    let typed = place.typed.to_lowercase();
+    let typed = Needle::new(&place.typed);
     let mut found: HashMap<(String, &'static str), u64> = HashMap::new();
     match &place.key {
         Some((key, sign)) => seen.values(key, |value| {
@@ -56,7 +56,7 @@ pub(crate) fn suggest(store: &Store, text: &str, cursor: Option<usize>, of_logs:
     Suggestions {
         from: units(place.from),
         to: units(place.to),
-        suggestions: most_frequent(found, &typed),
+        suggestions: most_frequent(found, &place.typed.to_lowercase()),
         scanned,
     }
 }
@@ -75,8 +75,8 @@ fn bytes(text: &str, units: Option<usize>) -> usize {
 
 type Found = HashMap<(String, &'static str), u64>;
 
-fn note(found: &mut Found, value: &str, typed: &str, written: impl Fn(&str) -> (String, &'static str)) {
-    if value.len() <= LONGEST && has(value, typed) {
+fn note(found: &mut Found, value: &str, typed: &Needle, written: impl Fn(&str) -> (String, &'static str)) {
+    if value.len() <= LONGEST && typed.is_in(value) {
         *found.entry(written(value)).or_default() += 1;
     }
 }
@@ -106,7 +106,7 @@ impl Seen<'_> {
     }
 
     /// Flags, keys, and names for which a word may stand.
-    fn keys(&self, typed: &str, found: &mut Found) {
+    fn keys(&self, typed: &Needle, found: &mut Found) {
         for flag in FLAGS {
             note(found, flag, typed, |flag| (flag.to_owned(), "flag"));
         }

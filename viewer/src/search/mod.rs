@@ -1,5 +1,6 @@
 //! The search language, which `openapi.yaml` describes.
 
+mod needle;
 mod operand;
 mod parse;
 mod subject;
@@ -7,7 +8,8 @@ mod suggest;
 
 use crate::model::{Kind, Status, find_renamed};
 
-pub(crate) use operand::{Operand, Operator, has};
+pub(crate) use needle::Needle;
+pub(crate) use operand::{Operand, Operator};
 pub(crate) use subject::{Subject, Whole};
 pub(crate) use suggest::{place, quoted};
 
@@ -37,8 +39,7 @@ enum Test {
     Running,
     Root,
     Served,
-    /// In lower case.
-    Word(String),
+    Word(Needle),
     Compare(Field, Operator, Operand),
 }
 
@@ -120,9 +121,9 @@ impl Test {
             Self::Root => subject.is_root,
             Self::Served => subject.kind.is_some_and(Kind::is_served),
             Self::Word(word) => {
-                has(subject.name, word)
-                    || has(subject.service, word)
-                    || subject.body.is_some_and(|body| body.as_text().is_some_and(|text| has(text, word)))
+                word.is_in(subject.name)
+                    || word.is_in(subject.service)
+                    || subject.body.is_some_and(|body| body.as_text().is_some_and(|text| word.is_in(text)))
             }
             Self::Compare(field, operator, operand) => compare(subject, field, *operator, operand),
         }

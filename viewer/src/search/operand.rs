@@ -1,3 +1,4 @@
+use super::Needle;
 use crate::model::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub(crate) enum Operator {
 #[derive(Clone, Debug)]
 pub(crate) struct Operand {
     pub(crate) text: String,
-    lower: String,
+    needle: Needle,
     pub(crate) number: Option<f64>,
     pub(crate) nanos: Option<u64>,
     pub(crate) level: Option<(u8, u8)>,
@@ -25,9 +26,9 @@ pub(crate) struct Operand {
 
 impl Operand {
     pub(crate) fn new(text: String) -> Self {
-        let lower = text.to_lowercase();
-        let (number, nanos, level) = (text.parse().ok(), nanos(&text), level(&lower));
-        Self { text, lower, number, nanos, level, is_any: false }
+        let needle = Needle::new(&text);
+        let (number, nanos, level) = (text.parse().ok(), nanos(&text), level(&text.to_lowercase()));
+        Self { text, needle, number, nanos, level, is_any: false }
     }
 
     pub(crate) fn any() -> Self {
@@ -67,7 +68,7 @@ impl Operator {
         match self {
             Self::Equal => operand.is_any || text == operand.text,
             Self::NotEqual => text != operand.text,
-            Self::Contains => has(text, &operand.lower),
+            Self::Contains => operand.needle.is_in(text),
             _ => text.parse().is_ok_and(|number| self.number(number, operand)),
         }
     }
@@ -115,8 +116,8 @@ impl Operator {
     /// An id is equal to how it begins.
     pub(crate) fn id(self, id: &[u8], operand: &Operand) -> bool {
         match self {
-            Self::Equal => operand.is_any || has_prefix(id, &operand.lower),
-            Self::NotEqual => !has_prefix(id, &operand.lower),
+            Self::Equal => operand.is_any || has_prefix(id, &operand.text),
+            Self::NotEqual => !has_prefix(id, &operand.text),
             _ => false,
         }
     }
@@ -127,7 +128,7 @@ impl Operator {
             (Self::NotEqual, _) => !Self::Equal.value(value, operand),
             (_, Value::Array(values)) => values.iter().any(|value| self.value(value, operand)),
             (_, Value::Text(text)) => self.text(text, operand),
-            (Self::Contains, _) => has(&value.to_string(), &operand.lower),
+            (Self::Contains, _) => operand.needle.is_in(&value.to_string()),
             (_, Value::Int(int)) => self.number(*int as f64, operand),
             (_, Value::Double(double)) => self.number(*double, operand),
             (Self::Equal, _) => value.to_string() == operand.text,
@@ -136,16 +137,7 @@ impl Operator {
     }
 }
 
-/// Whether a text contains another, which is in lower case, in any case of letters.
-pub(crate) fn has(text: &str, lower: &str) -> bool {
-    if !text.is_ascii() {
-        return text.to_lowercase().contains(lower);
-    }
-    let (text, lower) = (text.as_bytes(), lower.as_bytes());
-    lower.is_empty() || text.windows(lower.len()).any(|window| window.eq_ignore_ascii_case(lower))
-}
-
-/// Whether an id begins with these hexadecimal digits.
+/// Whether an id begins with these hexadecimal digits, in any case.
 pub(crate) fn has_prefix(id: &[u8], digits: &str) -> bool {
     let digit = |place: usize| {
         id.get(place / 2).map(|byte| u32::from(if place.is_multiple_of(2) { byte >> 4 } else { byte & 15 }))

@@ -1,4 +1,4 @@
-use super::{Field, KEYS, Operand, Operator, SearchError, Term, Test};
+use super::{Field, KEYS, Needle, Operand, Operator, SearchError, Term, Test};
 use crate::model::Kind;
 
 const LONGEST: usize = 4_096;
@@ -143,7 +143,7 @@ impl<'a> Parser<'a> {
 }
 
 fn word(text: &str) -> Test {
-    Test::Word(text.to_lowercase())
+    Test::Word(Needle::new(text))
 }
 
 fn flag(text: &str) -> Option<Test> {
