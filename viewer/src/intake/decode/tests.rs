@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use super::*;
 
 /// A list, in protobuf, within messages of these numbers.
-fn bomb(path: &[u8], element: &[u8], bytes: usize) -> Vec<u8> {
+pub(super) fn bomb(path: &[u8], element: &[u8], bytes: usize) -> Vec<u8> {
     let mut message = element.repeat(bytes / element.len());
     for number in path {
         let mut outer = Vec::new();
@@ -24,7 +24,15 @@ fn bomb(path: &[u8], element: &[u8], bytes: usize) -> Vec<u8> {
 const MIB: usize = 1 << 20;
 /// A body and what it may become, as those that are: debug builds are slow.
 const BODY: usize = MIB / 2;
-const MAY_BECOME: usize = 6 * BODY;
+const MAY_BECOME: usize = 5 * BODY;
+
+fn protobuf<T: Message + Default + Shaped>(bytes: &[u8]) -> Result<T, Unsound> {
+    protobuf_as(T::SHAPE, bytes, &mut Budget::new(MOST))
+}
+
+fn json<T: DeserializeOwned + Shaped>(bytes: &[u8]) -> Result<T, Unsound> {
+    json_as(T::SHAPE, bytes, &mut Budget::new(MOST))
+}
 
 #[track_caller]
 fn refuses<T: Message + Default + Shaped + fmt::Debug>(path: &[u8], element: &[u8]) {
