@@ -112,7 +112,9 @@ impl From<Untaken> for Status {
         match untaken {
             // "The client SHOULD interpret `RESOURCE_EXHAUSTED` code as retryable only if the server signals that the recovery
             // from resource exhaustion is possible", which it does not.
-            Untaken::Unsound(too_much @ Unsound::TooMuch(_)) => Self::resource_exhausted(too_much.to_string()),
+            Untaken::Unsound(too_much @ Unsound::TooMuch(_)) => {
+                Self::resource_exhausted(too_much.to_string())
+            }
             Untaken::Unsound(Unsound::Malformed(why)) => Self::invalid_argument(why),
             Untaken::Gone(gone) => gone.into(),
         }

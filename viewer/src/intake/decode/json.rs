@@ -83,10 +83,7 @@ impl Walk<'_> {
         Walk { at, held, depth: self.depth, budget: self.budget, refused: self.refused }
     }
 
-    fn spend<E: Error>(
-        &mut self,
-        spend: impl FnOnce(&mut Budget) -> Result<(), Unsound>,
-    ) -> Result<(), E> {
+    fn spend<E: Error>(&mut self, spend: impl FnOnce(&mut Budget) -> Result<(), Unsound>) -> Result<(), E> {
         spend(self.budget).map_err(|refused| {
             *self.refused = Some(refused);
             E::custom("too much")

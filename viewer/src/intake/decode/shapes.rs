@@ -129,8 +129,7 @@ static ARRAY_VALUE: Shape = shape(&[many::<common::AnyValue>(1, "values", &ANY_V
 static KEY_VALUE_LIST: Shape = shape(&[many::<common::KeyValue>(1, "values", &KEY_VALUE)]);
 static KEY_VALUE: Shape = shape(&[one(2, "value", &ANY_VALUE)]);
 static SCOPE: Shape = shape(&[attributes(3)]);
-static ENTITY: Shape =
-    shape(&[texts(3, "idKeys"), texts(4, "descriptionKeys")]);
+static ENTITY: Shape = shape(&[texts(3, "idKeys"), texts(4, "descriptionKeys")]);
 static RESOURCE: Shape = shape(&[attributes(1), many::<common::EntityRef>(3, "entityRefs", &ENTITY)]);
 
 pub(crate) static TRACES: Shape = shape(&[

@@ -23,12 +23,7 @@ struct At {
 }
 
 /// What is there once is part of what it is in: its lists go on when it comes again.
-fn message(
-    at: At,
-    mut bytes: &[u8],
-    lists: &mut [usize; LISTS],
-    budget: &mut Budget,
-) -> Result<(), Unsound> {
+fn message(at: At, mut bytes: &[u8], lists: &mut [usize; LISTS], budget: &mut Budget) -> Result<(), Unsound> {
     if at.depth > DEEPEST {
         return Err(Unsound::Malformed(format!("it is nested deeper than {DEEPEST} levels")));
     }
