@@ -35,7 +35,7 @@ pub(super) struct Content {
 }
 
 /// A file may take so many times its size when it is decoded, if that is more than what any message may.
-const TIMES: usize = 16;
+const TIMES: usize = 24;
 
 /// Takes a file in, or says why it cannot.
 pub(crate) fn import(shared: &Shared, bytes: &[u8], is_protobuf: bool) -> Result<Imported, Unsound> {

@@ -17,7 +17,7 @@ pub(super) use shapes::{RESOURCE_LOGS, RESOURCE_METRICS, RESOURCE_SPANS};
 pub(super) use wire::each_part;
 
 /// What a message may take when it is decoded: what the largest body of small things takes, with some room.
-pub(crate) const MOST: usize = 256 << 20;
+pub(crate) const MOST: usize = 384 << 20;
 
 /// A message of which it is known what it is made of.
 pub(crate) trait Shaped: Sized {

@@ -39,7 +39,8 @@ fn alone(test: &str, measure: impl FnOnce()) {
     }
     let mut program = Command::new(std::env::current_exe().unwrap());
     let test = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
-    let output = program.args(["--exact", &test, "--nocapture", "--test-threads=1"]).env(ALONE, "").output().unwrap();
+    let output =
+        program.args(["--exact", &test, "--nocapture", "--test-threads=1"]).env(ALONE, "").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     print!("{said}");
     assert!(
