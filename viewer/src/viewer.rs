@@ -5,7 +5,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::FutureExt;
 
 use crate::error::Error;
-use crate::http::{self, Allowance, App, Broadcast, Guard, Protocol};
+use crate::http::{self, Allowance, App, Broadcast, Guard, Protocol, Room};
 use crate::serving::{Serving, Threads};
 use crate::shared::Shared;
 use crate::store::Limits;
@@ -118,6 +118,7 @@ impl Viewer {
             shared: shared.clone(),
             broadcast: Broadcast::new(),
             body_bytes: BODY,
+            room: Room::new(),
             otlp_http: Some(otlp_http.as_ref().map_or_else(|| local(&page), local)?),
             otlp_grpc: otlp_grpc.as_ref().map(local).transpose()?,
         };

@@ -270,6 +270,7 @@ pub(super) async fn test_trace(State(app): State<App>) -> Response {
 pub(super) async fn import(State(app): State<App>, request: Request<Body>) -> Result<Response, Problem> {
     let is_protobuf = body::is_protobuf(request.headers());
     let bytes = body::unpacked(request, app.body_bytes).await?;
+    let _turn = app.room.turn(bytes.len()).await?;
     let imported =
         intake::import(&app.shared, &bytes, is_protobuf).map_err(|unsound| Problem::of(&unsound))?;
     Ok(json(&imported))

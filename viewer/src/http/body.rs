@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::answer::Problem;
-use super::arrival::gone;
+use super::arrival::{Gone, gone};
 
 pub(super) fn is_protobuf(headers: &HeaderMap) -> bool {
     kind(headers) == Some("application/x-protobuf")
@@ -55,10 +55,13 @@ fn too_large(most: usize) -> Problem {
 }
 
 fn broken_off(error: &(dyn std::error::Error + 'static)) -> Problem {
-    match gone(error) {
-        // Of 408 and 503, exporters send only what got the latter again.
-        Some(gone) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, gone.to_string()),
-        None => Problem::bad("the body broke off"),
+    gone(error).map_or_else(|| Problem::bad("the body broke off"), Problem::from)
+}
+
+impl From<Gone> for Problem {
+    /// Of 408 and 503, exporters send only what got the latter again.
+    fn from(gone: Gone) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, gone.to_string())
     }
 }
 

@@ -1,7 +1,8 @@
 //! OTLP over gRPC: <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>.
 
-use std::future::{Ready, ready};
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,12 +12,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use serde::de::DeserializeOwned;
 use tonic::codec::CompressionEncoding::Gzip;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::{Grpc, UnaryService};
@@ -26,7 +28,8 @@ use super::App;
 use super::arrival::{Gone, gone};
 use super::guard::Guard;
 use super::otlp::{logs_response, metrics_response, trace_response};
-use crate::intake::decode::{self, Shaped, Unsound};
+use super::room::Untaken;
+use crate::intake::decode::{Format, Shaped, Unsound};
 
 const SERVICES: &str = "/opentelemetry.proto.collector";
 
@@ -81,21 +84,40 @@ async fn logs(State(app): State<App>, request: Request) -> Response {
 
 async fn export<Q, A>(app: &App, request: http::Request<Body>, take: fn(&App, &Q) -> A) -> Response
 where
-    Q: Message + Default + Shaped + 'static,
+    Q: Message + Default + DeserializeOwned + Shaped + 'static,
     A: Message + 'static,
 {
     let mut grpc =
-        Grpc::new(Sound(PhantomData)).accept_compressed(Gzip).max_decoding_message_size(app.body_bytes);
+        Grpc::new(Undecoded(PhantomData)).accept_compressed(Gzip).max_decoding_message_size(app.body_bytes);
     let request = request.map(|body| Body::new(body.map_err(|error| broken_off(&error))));
     final_if_too_large(grpc.unary(Method { app: app.clone(), take }, request).await.into_response())
 }
 
-/// A code by which exporters know whether to send it once more.
 fn broken_off(error: &axum::Error) -> Status {
-    match gone(error) {
-        Some(late @ Gone::Late) => Status::deadline_exceeded(late.to_string()),
-        Some(crowded @ Gone::Crowded) => Status::unavailable(crowded.to_string()),
-        None => Status::cancelled("the body broke off"),
+    gone(error).map_or_else(|| Status::cancelled("the body broke off"), Status::from)
+}
+
+impl From<Gone> for Status {
+    /// A code by which exporters know whether to send it once more.
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::Late => Self::deadline_exceeded(gone.to_string()),
+            Gone::Crowded => Self::unavailable(gone.to_string()),
+        }
+    }
+}
+
+impl From<Untaken> for Status {
+    fn from(untaken: Untaken) -> Self {
+        match untaken {
+            // "The client SHOULD interpret `RESOURCE_EXHAUSTED` code as retryable only if the server signals that the recovery
+            // from resource exhaustion is possible", which it does not.
+            Untaken::Unsound(too_much @ Unsound::TooMuch(_)) => {
+                Self::resource_exhausted(too_much.to_string())
+            }
+            Untaken::Unsound(Unsound::Malformed(why)) => Self::invalid_argument(why),
+            Untaken::Gone(gone) => gone.into(),
+        }
     }
 }
 
@@ -115,25 +137,29 @@ struct Method<Q, A> {
     take: fn(&App, &Q) -> A,
 }
 
-impl<Q, A> UnaryService<Q> for Method<Q, A> {
+impl<Q, A> UnaryService<Bytes> for Method<Q, A>
+where
+    Q: Message + Default + DeserializeOwned + Shaped + 'static,
+    A: 'static,
+{
     type Response = A;
-    type Future = Ready<Result<tonic::Response<A>, Status>>;
+    type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<A>, Status>> + Send>>;
 
-    fn call(&mut self, request: tonic::Request<Q>) -> Self::Future {
-        ready(Ok(tonic::Response::new((self.take)(&self.app, request.get_ref()))))
+    fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
+        let (app, take) = (self.app.clone(), self.take);
+        Box::pin(async move {
+            let taken = app.room.take(Format::Protobuf, request.into_inner(), |sent| take(&app, sent)).await;
+            Ok(tonic::Response::new(taken?))
+        })
     }
 }
 
-/// Decodes what is sound.
-struct Sound<Q, A>(PhantomData<fn(Q) -> A>);
+/// Hands on what is sent, for there may be no room yet for what it is decoded.
+struct Undecoded<A>(PhantomData<fn() -> A>);
 
-impl<Q, A> Codec for Sound<Q, A>
-where
-    Q: Message + Default + Shaped + 'static,
-    A: Message + 'static,
-{
+impl<A: Message + 'static> Codec for Undecoded<A> {
     type Encode = A;
-    type Decode = Q;
+    type Decode = Bytes;
     type Encoder = Self;
     type Decoder = Self;
 
@@ -146,7 +172,7 @@ where
     }
 }
 
-impl<Q, A: Message> Encoder for Sound<Q, A> {
+impl<A: Message> Encoder for Undecoded<A> {
     type Item = A;
     type Error = Status;
 
@@ -155,18 +181,12 @@ impl<Q, A: Message> Encoder for Sound<Q, A> {
     }
 }
 
-impl<Q: Message + Default + Shaped, A> Decoder for Sound<Q, A> {
-    type Item = Q;
+impl<A> Decoder for Undecoded<A> {
+    type Item = Bytes;
     type Error = Status;
 
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Q>, Status> {
-        let bytes = buffer.copy_to_bytes(buffer.remaining());
-        decode::protobuf(&bytes).map(Some).map_err(|unsound| match unsound.of("this is no OTLP") {
-            // "The client SHOULD interpret `RESOURCE_EXHAUSTED` code as retryable only if the server signals that the recovery
-            // from resource exhaustion is possible", which it does not.
-            too_much @ Unsound::TooMuch(_) => Status::resource_exhausted(too_much.to_string()),
-            Unsound::Malformed(why) => Status::invalid_argument(why),
-        })
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
     }
 }
 
@@ -175,12 +195,11 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use bytes::Bytes;
     use tower_service::Service;
 
     use super::super::arrival::{Arriving, Load};
     use super::*;
-    use crate::http::Broadcast;
+    use crate::http::{Broadcast, Room};
     use crate::shared::Shared;
     use crate::store::Limits;
 
@@ -189,7 +208,8 @@ mod tests {
 
     async fn answered(body: Body) -> Status {
         let (shared, broadcast) = (Arc::new(Shared::new(Limits::DEFAULT)), Broadcast::new());
-        let app = App { shared, broadcast, body_bytes: LIMIT, otlp_http: None, otlp_grpc: None };
+        let room = Room::new();
+        let app = App { shared, broadcast, body_bytes: LIMIT, room, otlp_http: None, otlp_grpc: None };
         let request = Request::post(format!("{SERVICES}.trace.v1.TraceService/Export"));
         let request = request.header("content-type", "application/grpc").body(body).unwrap();
         let answer = intake(app, Guard::new(&[], None, 0)).call(request).await.unwrap();

@@ -149,6 +149,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::http::Room;
     use crate::intake;
     use crate::store::Limits;
 
@@ -161,8 +162,9 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_is_too_far_behind_is_told_all_anew() {
         let shared = Arc::new(Shared::new(Limits::DEFAULT));
-        let broadcast = Broadcast::new();
-        let app = App { shared: shared.clone(), broadcast, body_bytes: 1, otlp_http: None, otlp_grpc: None };
+        let (broadcast, room) = (Broadcast::new(), Room::new());
+        let app =
+            App { shared: shared.clone(), broadcast, body_bytes: 1, room, otlp_http: None, otlp_grpc: None };
         let mut body = stream(State(app.clone())).await.into_body();
         assert_eq!(event(&mut body).await, "history");
         let tell = || {

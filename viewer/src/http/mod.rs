@@ -11,6 +11,7 @@ mod guard;
 mod live;
 mod otlp;
 mod params;
+mod room;
 mod server;
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use crate::shared::Shared;
 pub(crate) use grpc::intake as grpc;
 pub(crate) use guard::Guard;
 pub(crate) use live::Broadcast;
+pub(crate) use room::Room;
 pub(crate) use server::{Allowance, Protocol, serve};
 
 /// What every handler may ask.
@@ -33,6 +35,7 @@ pub(crate) struct App {
     pub(crate) broadcast: Broadcast,
     /// What a request may hold when it is unpacked, in bytes.
     pub(crate) body_bytes: usize,
+    pub(crate) room: Room,
     pub(crate) otlp_http: Option<SocketAddr>,
     pub(crate) otlp_grpc: Option<SocketAddr>,
 }

@@ -18,16 +18,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::{Problem, json};
+use super::room::Untaken;
 use super::{App, body};
 use crate::intake::Report;
-use crate::intake::decode::{self, Shaped};
-
-/// "The response MUST use the same Content-Type as the request."
-#[derive(Clone, Copy)]
-enum Format {
-    Protobuf,
-    Json,
-}
+use crate::intake::decode::{Format, Shaped};
 
 /// `google.rpc.Status`, as far as OTLP uses it.
 #[derive(Clone, PartialEq, Message)]
@@ -89,6 +83,7 @@ fn partial(report: Report) -> Option<(i64, String)> {
     (rejected > 0).then(|| (rejected, report.why.unwrap_or_default()))
 }
 
+/// "The response MUST use the same Content-Type as the request."
 async fn receive<Q, A>(app: &App, request: Request<Body>, take: impl FnOnce(&Q) -> A) -> Response
 where
     Q: Message + Default + DeserializeOwned + Shaped,
@@ -106,13 +101,10 @@ where
         Ok(bytes) => bytes,
         Err(problem) => return failed(format, &problem),
     };
-    let decoded = match format {
-        Format::Protobuf => decode::protobuf(&bytes),
-        Format::Json => decode::json(&bytes),
-    };
-    match decoded {
-        Ok(request) => written(format, StatusCode::OK, &take(&request)),
-        Err(unsound) => failed(format, &Problem::of(&unsound.of("this is no OTLP"))),
+    match app.room.take(format, bytes, take).await {
+        Ok(answer) => written(format, StatusCode::OK, &answer),
+        Err(Untaken::Unsound(unsound)) => failed(format, &Problem::of(&unsound)),
+        Err(Untaken::Gone(gone)) => failed(format, &gone.into()),
     }
 }
 

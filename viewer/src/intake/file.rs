@@ -35,7 +35,7 @@ pub(super) struct Content {
 }
 
 /// A file may take so many times its size when it is decoded, if that is more than what any message may.
-const TIMES: usize = 8;
+const TIMES: usize = 24;
 
 /// Takes a file in, or says why it cannot.
 pub(crate) fn import(shared: &Shared, bytes: &[u8], is_protobuf: bool) -> Result<Imported, Unsound> {
@@ -57,13 +57,13 @@ pub(crate) fn import(shared: &Shared, bytes: &[u8], is_protobuf: bool) -> Result
     Ok(Imported { spans, logs, points, traces: ids(&content.spans) })
 }
 
-/// The groups of a signal are as large as those of another.
-const PART: usize = size_of::<ResourceSpans>();
+/// What a group takes in one of three lists, whose groups are of one size, while they grow.
+const PART: usize = 4 * size_of::<ResourceSpans>();
 
 /// `TracesData`, `LogsData`, `MetricsData`, or several of them one after the other: all are lists under the same number.
 fn protobuf(bytes: &[u8], budget: &mut Budget) -> Result<Content, Unsound> {
     let mut content = Content::default();
-    decode::each_part(bytes, |_| budget.spend(2 * PART))
+    decode::each_part(bytes, |_| budget.spend(PART))
         .and_then(|()| decode::each_part(bytes, |part| add_part(&mut content, part, budget)))
         .map_err(|unsound| unsound.of("no protobuf of OTLP's traces, logs or metrics"))?;
     Ok(content)

@@ -7,7 +7,21 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::shapes::{ANY_VALUE, Field, Of, Shape};
 use super::{Budget, Unsound};
 
+/// A list with room for four of what serde keeps of a message, for each message in a message. serde_json goes no deeper.
+const NESTED: usize = 128 * 4 * ENTRY;
+/// A key and a value, as serde keeps them.
+const ENTRY: usize = 64;
+/// A value, as serde keeps it and as serde_json does.
+const VALUE: usize = 32;
+
 pub(super) fn weigh(shape: &'static Shape, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
+    budget.spend(NESTED)?;
+    let walked = walk(shape, bytes, budget);
+    budget.give_back(NESTED);
+    walked
+}
+
+fn walk(shape: &'static Shape, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
     let mut refused = None;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let walk = Walk { at: At::Message(shape), held: Held::Not, depth: 0, budget, refused: &mut refused };
@@ -38,29 +52,20 @@ enum Held {
     Tree,
 }
 
-impl Held {
-    /// What so many entries of an object take more than one less.
-    fn entry(self, count: usize) -> usize {
-        match (self, count) {
-            (Self::Not, _) => 0,
-            // A list begins with four.
-            (Self::Content, 1) => 4 * 64,
-            (Self::Content, 2..=4) => 0,
-            (Self::Content, _) => 2 * 64,
-            // A leaf has eleven, and is half full when there are more.
-            (Self::Tree, 1) => 640,
-            (Self::Tree, 2..=11) => 0,
-            (Self::Tree, _) => 160,
-        }
-    }
+/// How many entries of an object there were.
+#[derive(Clone, Copy, Default)]
+struct Entries {
+    all: usize,
+    /// Of these, what a flattened message keeps.
+    kept: usize,
+}
 
-    fn element(self, count: usize) -> usize {
-        match (self, count) {
-            (Self::Not, _) => 0,
-            (Self::Content | Self::Tree, 1) => 4 * 32,
-            (Self::Content | Self::Tree, 2..=4) => 0,
-            (Self::Content | Self::Tree, _) => 2 * 32,
-        }
+/// A leaf of a tree has eleven entries, and is half full when there are more.
+fn leaf(count: usize) -> usize {
+    match count {
+        0 => 640,
+        1..11 => 0,
+        _ => 160,
     }
 }
 
@@ -78,26 +83,18 @@ impl Walk<'_> {
         Walk { at, held, depth: self.depth, budget: self.budget, refused: self.refused }
     }
 
-    fn spend<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
-        let spent = self.budget.spend(bytes);
-        self.noted(spent)
-    }
-
-    /// Pays for what is around something, besides what it is in the end.
-    fn hold<E: Error>(&mut self, held: Held, bytes: usize) -> Result<(), E> {
-        let spent = match held {
-            // Each message is whole, and what was kept of it gone, before the next one comes.
-            Held::Content => self.budget.keep(bytes.saturating_mul(self.depth.max(1))),
-            Held::Not | Held::Tree => self.budget.spend(bytes),
-        };
-        self.noted(spent)
-    }
-
-    fn noted<E: Error>(&mut self, spent: Result<(), Unsound>) -> Result<(), E> {
-        spent.map_err(|refused| {
+    fn spend<E: Error>(&mut self, spend: impl FnOnce(&mut Budget) -> Result<(), Unsound>) -> Result<(), E> {
+        spend(self.budget).map_err(|refused| {
             *self.refused = Some(refused);
             E::custom("too much")
         })
+    }
+
+    /// What serde keeps is there once for each value around it. Each message is whole, and what was kept of it gone, before the
+    /// next one comes.
+    fn keep<E: Error>(&mut self, size: usize, count: usize) -> Result<(), E> {
+        let size = size * self.depth.max(1);
+        self.spend(|budget| budget.keep(|budget| budget.grow(size, count)))
     }
 
     /// What is found under this key, and as what it is kept.
@@ -115,15 +112,57 @@ impl Walk<'_> {
     }
 
     /// What an entry of an object takes besides what is in it.
-    fn entry<E: Error>(&mut self, count: usize, field: Option<&'static Field>) -> Result<(), E> {
-        self.hold(self.held, self.held.entry(count))?;
-        match self.at {
-            At::Field(Field { of: Of::Map(_), weight, .. }) => self.spend(*weight),
-            At::Message(shape) if shape.is_flattened && field.is_none_or(|field| field.is_kept) => {
-                self.hold(Held::Content, Held::Content.entry(count))
-            }
-            _ => Ok(()),
+    fn entry<E: Error>(&mut self, before: &mut Entries, field: Option<&'static Field>) -> Result<(), E> {
+        match self.held {
+            Held::Not => {}
+            Held::Content => self.keep(ENTRY, before.all)?,
+            Held::Tree => self.spend(|budget| budget.spend(leaf(before.all)))?,
         }
+        match self.at {
+            At::Field(field @ Field { of: Of::Map(_), .. }) => self.element(field, before.all)?,
+            At::Message(shape) if shape.is_flattened && field.is_none_or(|field| field.is_kept) => {
+                // Of the first four there is one list at a time, at each depth.
+                if before.kept >= 4 {
+                    self.keep(ENTRY, before.kept)?;
+                }
+                before.kept += 1;
+            }
+            _ => {}
+        }
+        before.all += 1;
+        Ok(())
+    }
+
+    /// What one more of them takes besides what is in it.
+    fn element<E: Error>(&mut self, field: &'static Field, before: usize) -> Result<(), E> {
+        let (held, Field { size, becomes, .. }) = (self.held, field);
+        self.spend(|budget| {
+            match held {
+                _ if *size == 0 => {}
+                Held::Content => budget.fill(*size, before)?,
+                Held::Not | Held::Tree => budget.grow(*size, before)?,
+            }
+            budget.grow(*becomes, before)
+        })
+    }
+
+    fn key<E: Error>(&mut self, length: usize, is_escaped: bool) -> Result<(), E> {
+        let times = match (self.held, self.at) {
+            (Held::Tree, _) | (_, At::Field(Field { of: Of::Map(_), .. })) => 1,
+            _ if is_escaped => self.depth.max(1),
+            _ => 0,
+        };
+        self.spend(|budget| {
+            budget.copy(length)?;
+            budget.spend(length.saturating_mul(times))
+        })
+    }
+
+    fn text<E: Error>(&mut self, length: usize) -> Result<(), E> {
+        self.spend(|budget| {
+            budget.copy(length)?;
+            budget.spend(length)
+        })
     }
 }
 
@@ -143,21 +182,20 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> Result<(), M::Error> {
-        if let At::Field(Field { of, weight, .. }) = self.at {
+        if let At::Field(Field { of, .. }) = self.at {
             self.at = match of {
                 Of::Message(shape) => At::Message(shape),
                 Of::Map(_) => self.at,
                 _ => At::Free,
             };
-            self.spend(if matches!(of, Of::Map(_)) { 0 } else { *weight })?;
         }
         if matches!(self.at, At::Message(shape) if std::ptr::eq(shape, &ANY_VALUE)) {
             self.depth += 1;
         }
-        let (before, mut count) = (self.budget.kept, 0);
-        while let Some(field) = map.next_key_seed(Key(self.at))? {
-            count += 1;
-            self.entry(count, field)?;
+        let (before, mut entries) = (self.budget.kept(), Entries::default());
+        while let Some(Named { field, length, is_escaped }) = map.next_key_seed(Key(self.at))? {
+            self.key(length, is_escaped)?;
+            self.entry(&mut entries, field)?;
             let (at, held) = match self.at {
                 At::Field(Field { of: Of::Map(shape), .. }) => (At::Message(shape), self.held),
                 _ => self.under(field),
@@ -172,24 +210,30 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<S: SeqAccess<'de>>(mut self, mut list: S) -> Result<(), S::Error> {
-        let (at, weight) = match self.at {
+        let (at, field) = match self.at {
             // Serde would take a message as a list of its fields too, which OTLP does not know.
             At::Message(_) => return Err(Error::custom("an object was expected, and a list came")),
-            At::Field(Field { of: Of::Message(shape), weight, .. }) => (At::Message(shape), *weight),
-            At::Field(Field { of: Of::Pairs, weight, .. }) => (At::Pair, *weight),
-            At::Field(Field { weight, .. }) => (At::Free, *weight),
-            At::Pair | At::Free => (At::Free, 0),
+            At::Field(field @ Field { of: Of::Message(shape), .. }) => (At::Message(shape), Some(field)),
+            At::Field(field @ Field { of: Of::Pairs, .. }) => (At::Pair, Some(field)),
+            At::Field(field) => (At::Free, Some(field)),
+            At::Pair | At::Free => (At::Free, None),
         };
         let in_list = match self.at {
             At::Field(Field { of: Of::Pairs, .. }) | At::Pair => Held::Not,
             _ => self.held,
         };
-        let held = self.held;
-        for count in 1.. {
-            let walk = self.inner(at, held);
-            if list.next_element_seed(Element { weight, around: (in_list, count), walk })?.is_none() {
-                break;
+        let mut before = 0;
+        // It is put into the list when all of it is there.
+        while list.next_element_seed(self.inner(at, self.held))?.is_some() {
+            match in_list {
+                Held::Not => {}
+                Held::Content => self.keep(VALUE, before)?,
+                Held::Tree => self.spend(|budget| budget.grow(VALUE, before))?,
             }
+            if let Some(field) = field {
+                self.element(field, before)?;
+            }
+            before += 1;
         }
         Ok(())
     }
@@ -210,15 +254,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
 
+    fn visit_borrowed_str<E: Error>(mut self, text: &'de str) -> Result<(), E> {
+        self.text(text.len())
+    }
+
+    /// It has escapes.
     fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {
-        match self.depth.saturating_sub(1) {
-            0 => Ok(()),
-            // What has escapes is copied.
-            above => {
-                let copied = self.budget.keep(text.len().saturating_mul(above));
-                self.noted(copied)
-            }
+        if let Held::Content = self.held {
+            let copies = text.len().saturating_mul(self.depth.max(1));
+            self.spend(|budget| budget.keep(|budget| budget.spend(copies)))?;
         }
+        self.text(text.len())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
@@ -226,44 +272,45 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 }
 
-/// An element of a list, which is paid for when there is one.
-struct Element<'a> {
-    weight: usize,
-    around: (Held, usize),
-    walk: Walk<'a>,
+/// What a key names.
+struct Named {
+    field: Option<&'static Field>,
+    length: usize,
+    is_escaped: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Element<'_> {
-    type Value = ();
+struct Key(At);
 
-    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
-        let (held, count) = self.around;
-        self.walk.hold(held, held.element(count))?;
-        self.walk.spend(self.weight)?;
-        self.walk.deserialize(deserializer)
+impl Key {
+    fn named(&self, name: &str, is_escaped: bool) -> Named {
+        let field = match self.0 {
+            At::Message(shape) => shape.fields.iter().find(|field| field.name == name),
+            _ => None,
+        };
+        Named { field, length: name.len(), is_escaped }
     }
 }
 
-/// Which field a key names.
-struct Key(At);
-
 impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Option<&'static Field>;
+    type Value = Named;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Named, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Key {
-    type Value = Option<&'static Field>;
+impl<'de> Visitor<'de> for Key {
+    type Value = Named;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let At::Message(shape) = self.0 else { return Ok(None) };
-        Ok(shape.fields.iter().find(|field| field.name == name))
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Named, E> {
+        Ok(self.named(name, false))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Named, E> {
+        Ok(self.named(name, true))
     }
 }

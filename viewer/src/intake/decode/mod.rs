@@ -1,6 +1,7 @@
 //! What a message takes when it is decoded is known before it is: an empty span is two bytes that become three hundred, so a
 //! bound on bytes alone bounds nothing.
 
+mod budget;
 mod json;
 mod shapes;
 mod wire;
@@ -10,48 +11,17 @@ use std::fmt;
 use prost::Message;
 use serde::de::DeserializeOwned;
 
+pub(crate) use budget::Budget;
 pub(super) use shapes::{DOCUMENT, JAEGER, LOGS, METRICS, Shape, TRACES};
 pub(super) use shapes::{RESOURCE_LOGS, RESOURCE_METRICS, RESOURCE_SPANS};
 pub(super) use wire::each_part;
 
-/// What a message may take when it is decoded, besides its texts, which take what they took before.
-pub(crate) const MOST: usize = 96 << 20;
+/// What a message may take when it is decoded: what the largest body of small things takes, with some room.
+pub(crate) const MOST: usize = 384 << 20;
 
 /// A message of which it is known what it is made of.
 pub(crate) trait Shaped: Sized {
     const SHAPE: &'static Shape;
-}
-
-/// What is left of what may be taken.
-#[derive(Clone, Debug)]
-pub(crate) struct Budget {
-    most: usize,
-    left: usize,
-    /// What is taken for a while only.
-    kept: usize,
-}
-
-impl Budget {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, left: most, kept: 0 }
-    }
-
-    pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), Unsound> {
-        self.left = self.left.checked_sub(bytes).ok_or(Unsound::TooMuch(self.most))?;
-        Ok(())
-    }
-
-    fn keep(&mut self, bytes: usize) -> Result<(), Unsound> {
-        self.spend(bytes)?;
-        self.kept += bytes;
-        Ok(())
-    }
-
-    /// Gives back what is kept since so much was.
-    fn release(&mut self, before: usize) {
-        self.left += self.kept - before;
-        self.kept = before;
-    }
 }
 
 /// Why something is not decoded.
@@ -85,6 +55,12 @@ impl From<prost::DecodeError> for Unsound {
     }
 }
 
+impl From<serde_json::Error> for Unsound {
+    fn from(error: serde_json::Error) -> Self {
+        error.to_string().into()
+    }
+}
+
 impl From<&str> for Unsound {
     fn from(why: &str) -> Self {
         why.to_owned().into()
@@ -100,12 +76,30 @@ impl fmt::Display for Unsound {
     }
 }
 
-pub(crate) fn protobuf<T: Message + Default + Shaped>(bytes: &[u8]) -> Result<T, Unsound> {
-    protobuf_as(T::SHAPE, bytes, &mut Budget::new(MOST))
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Format {
+    Protobuf,
+    Json,
 }
 
-pub(crate) fn json<T: DeserializeOwned + Shaped>(bytes: &[u8]) -> Result<T, Unsound> {
-    json_as(T::SHAPE, bytes, &mut Budget::new(MOST))
+impl Format {
+    /// What a message takes at most while it is decoded, if it may take that.
+    pub(crate) fn weigh<T: Shaped>(self, bytes: &[u8]) -> Result<usize, Unsound> {
+        let mut budget = Budget::new(MOST);
+        match self {
+            Self::Protobuf => wire::weigh(T::SHAPE, bytes, &mut budget)?,
+            Self::Json => json::weigh(T::SHAPE, bytes, &mut budget)?,
+        }
+        Ok(budget.weight())
+    }
+
+    /// Only what was weighed.
+    pub(crate) fn decode<T: Message + Default + DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Unsound> {
+        match self {
+            Self::Protobuf => Ok(T::decode(bytes)?),
+            Self::Json => Ok(serde_json::from_slice(bytes)?),
+        }
+    }
 }
 
 pub(super) fn protobuf_as<T: Message + Default>(
@@ -123,8 +117,10 @@ pub(super) fn json_as<T: DeserializeOwned>(
     budget: &mut Budget,
 ) -> Result<T, Unsound> {
     json::weigh(shape, bytes, budget)?;
-    serde_json::from_slice(bytes).map_err(|error| Unsound::Malformed(error.to_string()))
+    Ok(serde_json::from_slice(bytes)?)
 }
 
+#[cfg(test)]
+mod peaks;
 #[cfg(test)]
 mod tests;

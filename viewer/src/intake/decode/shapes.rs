@@ -16,17 +16,59 @@ pub(crate) struct Shape {
     pub(super) fields: &'static [Field],
     /// Serde keeps what it does not know of such a message until it has seen all of it.
     pub(super) is_flattened: bool,
+    /// So many lists are in it, and in what is in it once.
+    lists: usize,
+}
+
+/// No message has more of them.
+pub(super) const LISTS: usize = 6;
+
+impl Shape {
+    const fn new(fields: &'static [Field], is_flattened: bool) -> Self {
+        let (mut lists, mut at) = (0, 0);
+        while at < fields.len() {
+            lists += fields[at].lists;
+            at += 1;
+        }
+        assert!(lists <= LISTS, "a message has more lists");
+        Self { fields, is_flattened, lists }
+    }
+
+    /// The field of this number, and the place of its first list among all lists.
+    pub(super) fn find(&self, number: u32) -> Option<(&'static Field, usize)> {
+        let mut place = 0;
+        for field in self.fields {
+            if field.number == number {
+                return Some((field, place));
+            }
+            place += field.lists;
+        }
+        None
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) number: u32,
     pub(super) name: &'static str,
-    /// What each of them takes in its list.
-    pub(super) weight: usize,
+    /// What each of them takes in its list, or nothing, if there is one at most.
+    pub(super) size: usize,
+    /// What each of them becomes a list of, when it is no message of OTLP's.
+    pub(super) becomes: usize,
     pub(super) of: Of,
     /// It is one of those that serde keeps.
     pub(super) is_kept: bool,
+    lists: usize,
+}
+
+impl Field {
+    const fn list(number: u32, name: &'static str, size: usize, of: Of) -> Self {
+        Self { number, name, size, becomes: 0, of, is_kept: false, lists: 1 }
+    }
+
+    pub(super) const fn is_list(&self) -> bool {
+        self.size > 0
+    }
 }
 
 #[derive(Debug)]
@@ -36,7 +78,7 @@ pub(super) enum Of {
     Fixed,
     /// Numbers of a byte or more.
     Varints,
-    Plain,
+    Texts,
     /// An object whose keys are anything. Only JSON has it, and what follows.
     Map(&'static Shape),
     /// Lists of a key and a value, which is free.
@@ -45,29 +87,36 @@ pub(super) enum Of {
     Free,
 }
 
-/// Lists have up to twice the room that they need.
 const fn many<T>(number: u32, name: &'static str, shape: &'static Shape) -> Field {
-    Field { number, name, weight: 2 * size_of::<T>(), of: Of::Message(shape), is_kept: false }
+    Field::list(number, name, size_of::<T>(), Of::Message(shape))
 }
 
 const fn one(number: u32, name: &'static str, shape: &'static Shape) -> Field {
-    Field { number, name, weight: 0, of: Of::Message(shape), is_kept: false }
+    Field { lists: shape.lists, ..Field::list(number, name, 0, Of::Message(shape)) }
 }
 
 const fn one_of(number: u32, name: &'static str, shape: &'static Shape) -> Field {
     Field { is_kept: true, ..one(number, name, shape) }
 }
 
-const fn plain<T>(number: u32, name: &'static str, of: Of) -> Field {
-    Field { number, name, weight: 2 * size_of::<T>(), of, is_kept: false }
+const fn numbers(number: u32, name: &'static str, of: Of) -> Field {
+    Field::list(number, name, size_of::<u64>(), of)
+}
+
+const fn texts(number: u32, name: &'static str) -> Field {
+    Field::list(number, name, size_of::<String>(), Of::Texts)
+}
+
+const fn free(name: &'static str) -> Field {
+    Field { lists: 0, ..Field::list(0, name, 0, Of::Free) }
 }
 
 const fn shape(fields: &'static [Field]) -> Shape {
-    Shape { fields, is_flattened: false }
+    Shape::new(fields, false)
 }
 
 const fn flattened(fields: &'static [Field]) -> Shape {
-    Shape { fields, is_flattened: true }
+    Shape::new(fields, true)
 }
 
 const fn attributes(number: u32) -> Field {
@@ -80,8 +129,7 @@ static ARRAY_VALUE: Shape = shape(&[many::<common::AnyValue>(1, "values", &ANY_V
 static KEY_VALUE_LIST: Shape = shape(&[many::<common::KeyValue>(1, "values", &KEY_VALUE)]);
 static KEY_VALUE: Shape = shape(&[one(2, "value", &ANY_VALUE)]);
 static SCOPE: Shape = shape(&[attributes(3)]);
-static ENTITY: Shape =
-    shape(&[plain::<String>(3, "idKeys", Of::Plain), plain::<String>(4, "descriptionKeys", Of::Plain)]);
+static ENTITY: Shape = shape(&[texts(3, "idKeys"), texts(4, "descriptionKeys")]);
 static RESOURCE: Shape = shape(&[attributes(1), many::<common::EntityRef>(3, "entityRefs", &ENTITY)]);
 
 pub(crate) static TRACES: Shape = shape(&[
@@ -96,7 +144,9 @@ static SPAN: Shape = shape(&[
     attributes(9),
     many::<trace::span::Event>(11, "events", &EVENT),
     many::<trace::span::Link>(13, "links", &LINK),
+    one(15, "status", &STATUS),
 ]);
+static STATUS: Shape = shape(&[]);
 static EVENT: Shape = shape(&[attributes(3)]);
 static LINK: Shape = shape(&[attributes(4)]);
 
@@ -128,8 +178,8 @@ static SUMMARIES: Shape = shape(&[many::<metrics::SummaryDataPoint>(1, "dataPoin
 static NUMBER: Shape = flattened(&[attributes(7), many::<metrics::Exemplar>(5, "exemplars", &EXEMPLAR)]);
 static HISTOGRAM: Shape = shape(&[
     attributes(9),
-    plain::<u64>(6, "bucketCounts", Of::Fixed),
-    plain::<f64>(7, "explicitBounds", Of::Fixed),
+    numbers(6, "bucketCounts", Of::Fixed),
+    numbers(7, "explicitBounds", Of::Fixed),
     many::<metrics::Exemplar>(8, "exemplars", &EXEMPLAR),
 ]);
 static EXPONENTIAL: Shape = shape(&[
@@ -138,7 +188,7 @@ static EXPONENTIAL: Shape = shape(&[
     one(9, "negative", &BUCKETS),
     many::<metrics::Exemplar>(11, "exemplars", &EXEMPLAR),
 ]);
-static BUCKETS: Shape = shape(&[plain::<u64>(2, "bucketCounts", Of::Varints)]);
+static BUCKETS: Shape = shape(&[numbers(2, "bucketCounts", Of::Varints)]);
 static SUMMARY: Shape = shape(&[
     attributes(7),
     many::<metrics::summary_data_point::ValueAtQuantile>(6, "quantileValues", &QUANTILE),
@@ -160,31 +210,26 @@ impl Shaped for ExportLogsServiceRequest {
 
 /// Of other formats each thing becomes a struct of its own and one of OTLP, which are of about a size.
 const fn twice<T>(name: &'static str, shape: &'static Shape) -> Field {
-    Field { number: 0, name, weight: 4 * size_of::<T>(), of: Of::Message(shape), is_kept: false }
+    Field { becomes: size_of::<T>(), ..Field::list(0, name, size_of::<T>(), Of::Message(shape)) }
 }
 
 /// Each becomes a pair of its own and an attribute of OTLP's.
 const fn pairs(name: &'static str) -> Field {
-    let weight = 2 * size_of::<(String, Value)>() + size_of::<common::KeyValue>();
-    Field { number: 0, name, weight, of: Of::Pairs, is_kept: false }
+    let becomes = size_of::<common::KeyValue>();
+    Field { becomes, ..Field::list(0, name, size_of::<(String, Value)>(), Of::Pairs) }
 }
 
 pub(crate) static JAEGER: Shape = shape(&[twice::<JaegerTrace>("data", &JAEGER_TRACE)]);
 static JAEGER_TRACE: Shape = shape(&[
     // In groups of their own.
     Field {
-        number: 0,
-        name: "spans",
-        weight: 3 * size_of::<trace::Span>() + 2 * size_of::<trace::ScopeSpans>(),
-        of: Of::Message(&JAEGER_SPAN),
-        is_kept: false,
+        becomes: size_of::<trace::Span>() + size_of::<trace::ScopeSpans>(),
+        ..Field::list(0, "spans", size_of::<trace::Span>(), Of::Message(&JAEGER_SPAN))
     },
+    // A table has up to twice the room of a list.
     Field {
-        number: 0,
-        name: "processes",
-        weight: 4 * size_of::<trace::ResourceSpans>(),
-        of: Of::Map(&JAEGER_PROCESS),
-        is_kept: false,
+        becomes: size_of::<trace::ResourceSpans>(),
+        ..Field::list(0, "processes", 2 * size_of::<trace::ResourceSpans>(), Of::Map(&JAEGER_PROCESS))
     },
 ]);
 /// A list and a table.
@@ -197,7 +242,7 @@ static JAEGER_SPAN: Shape = shape(&[
 ]);
 static JAEGER_LOG: Shape = shape(&[tags("fields")]);
 static JAEGER_REFERENCE: Shape = shape(&[]);
-static JAEGER_TAG: Shape = shape(&[plain::<()>(0, "value", Of::Free)]);
+static JAEGER_TAG: Shape = shape(&[free("value")]);
 
 const fn tags(name: &'static str) -> Field {
     twice::<common::KeyValue>(name, &JAEGER_TAG)
@@ -215,4 +260,4 @@ static DOCUMENT_SPAN: Shape = shape(&[
     twice::<trace::span::Event>("events", &DOCUMENT_PAIRS),
     twice::<trace::span::Link>("links", &DOCUMENT_PAIRS),
 ]);
-static DOCUMENT_LOG: Shape = shape(&[pairs("attributes"), plain::<()>(0, "body", Of::Free)]);
+static DOCUMENT_LOG: Shape = shape(&[pairs("attributes"), free("body")]);

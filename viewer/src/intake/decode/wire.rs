@@ -1,45 +1,98 @@
 use bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::shapes::{Of, Shape};
+use super::shapes::{Field, LISTS, Of, Shape};
 use super::{Budget, Unsound};
 
 /// As deep as prost goes.
 const DEEPEST: usize = 100;
 
 /// What is malformed here is malformed for prost, which would not come further: nothing goes by unweighed.
-pub(super) fn weigh(shape: &Shape, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
-    message(shape, bytes, budget, 0)
+pub(super) fn weigh(shape: &'static Shape, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
+    message(At { shape, depth: 0, place: 0, is_again: false }, bytes, &mut [0; LISTS], budget)
 }
 
-fn message(shape: &Shape, mut bytes: &[u8], budget: &mut Budget, depth: usize) -> Result<(), Unsound> {
-    if depth > DEEPEST {
+#[derive(Clone, Copy)]
+struct At {
+    shape: &'static Shape,
+    depth: usize,
+    /// Of its lists, among those of the message in a list that it is part of.
+    place: usize,
+    /// It was there before, and what comes now is merged into it.
+    is_again: bool,
+}
+
+/// What is there once is part of what it is in: its lists go on when it comes again.
+fn message(at: At, mut bytes: &[u8], lists: &mut [usize; LISTS], budget: &mut Budget) -> Result<(), Unsound> {
+    if at.depth > DEEPEST {
         return Err(Unsound::Malformed(format!("it is nested deeper than {DEEPEST} levels")));
     }
+    let mut seen = 0_u64;
     while bytes.has_remaining() {
         let (number, kind) = decode_key(&mut bytes)?;
-        let Some(field) = shape.fields.iter().find(|field| field.number == number) else {
-            skip_field(kind, number, &mut bytes, DecodeContext::default())?;
-            continue;
-        };
+        let bit = 1 << (number % 64);
+        let is_again = at.is_again || seen & bit != 0;
+        seen |= bit;
+        let found = at.shape.find(number);
         if kind != WireType::LengthDelimited {
-            budget.spend(field.weight)?;
             skip_field(kind, number, &mut bytes, DecodeContext::default())?;
+            if let Some((field, place)) = found.filter(|(field, _)| field.is_list()) {
+                push(field, 1, &mut lists[at.place + place], budget)?;
+            }
             continue;
         }
         let inner = delimited(&mut bytes)?;
-        match field.of {
-            Of::Message(shape) => {
-                budget.spend(field.weight)?;
-                message(shape, inner, budget, depth + 1)?;
+        match found {
+            Some((field, place)) => {
+                let at = At { depth: at.depth + 1, place: at.place + place, is_again, ..at };
+                part(field, at, inner, lists, budget)?;
             }
-            Of::Fixed => budget.spend(field.weight.saturating_mul(inner.len() / 8))?,
-            // Packed, and each takes a byte at least.
-            Of::Varints => budget.spend(field.weight.saturating_mul(inner.len()))?,
-            Of::Plain | Of::Map(_) | Of::Pairs | Of::Free => budget.spend(field.weight)?,
+            None => budget.spend(text(inner.len(), is_again))?,
         }
     }
     Ok(())
+}
+
+fn part(
+    field: &'static Field,
+    at: At,
+    bytes: &[u8],
+    lists: &mut [usize; LISTS],
+    budget: &mut Budget,
+) -> Result<(), Unsound> {
+    let count = match field.of {
+        Of::Message(shape) if !field.is_list() => return message(At { shape, ..at }, bytes, lists, budget),
+        Of::Message(shape) => {
+            message(At { shape, place: 0, is_again: false, ..at }, bytes, &mut [0; LISTS], budget)?;
+            1
+        }
+        Of::Fixed => bytes.len() / 8,
+        // Each ends with the only byte of it that is so small.
+        Of::Varints => bytes.iter().filter(|byte| **byte < 0x80).count(),
+        Of::Texts => {
+            budget.spend(text(bytes.len(), false))?;
+            1
+        }
+        Of::Map(_) | Of::Pairs | Of::Free => return Ok(()),
+    };
+    push(field, count, &mut lists[at.place], budget)
+}
+
+fn push(field: &Field, count: usize, list: &mut usize, budget: &mut Budget) -> Result<(), Unsound> {
+    for _ in 0..count {
+        budget.grow(field.size, *list)?;
+        *list += 1;
+    }
+    Ok(())
+}
+
+/// It has room for eight bytes at least, and if there was one before, for less than twice what it needs.
+fn text(length: usize, is_again: bool) -> usize {
+    match length {
+        0 => 0,
+        _ if is_again => 8 + 2 * length,
+        _ => length.max(8),
+    }
 }
 
 /// Each of the messages in the list that all of OTLP's data are.
