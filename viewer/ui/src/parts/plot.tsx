@@ -62,9 +62,9 @@ export function Plot({ label, times, curves, format }: PlotProps) {
       </figcaption>
       <div class="plot-box" ref={box} role="img" aria-label={label} />
       {missing && <Missing />}
-      <ul class="legend">
-        {curves.map(({ name, colour, values }) => (
-          <li key={name} class={`curve-${colour}`}>
+      <ul class="legend" tabIndex={0} aria-label={`${label} of each series`}>
+        {curves.map(({ name, colour, values }, place) => (
+          <li key={place} class={`curve-${colour}`}>
             {name} <span class="number">{typeof values[index] === 'number' ? format(values[index]) : '–'}</span>
           </li>
         ))}

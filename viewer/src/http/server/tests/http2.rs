@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::http::{App, Broadcast, Guard, grpc};
+use crate::http::{App, Broadcast, Guard, Room, grpc};
 use crate::shared::Shared;
 use crate::store::Limits;
 
@@ -104,6 +104,7 @@ async fn start(allowance: Allowance) -> SocketAddr {
         shared: Arc::new(Shared::new(Limits::DEFAULT)),
         broadcast: Broadcast::new(),
         body_bytes: 1 << 20,
+        room: Room::new(),
         otlp_http: None,
         otlp_grpc: None,
     };

@@ -20,6 +20,8 @@ it('names a series by what tells it from the others', () => {
   expect(names(one)).toEqual(['/home GET']);
   expect(names({ ...one, attributes: [] })).toEqual(['shop']);
   expect(names(one, { ...one, attributes: [['http.route', '/db'], ['method', 'GET']] })).toEqual(['/home', '/db']);
+  const failed = { ...one, attributes: [['http.status', 502], ['http.route', '/db'], ['method', 'GET']] as const };
+  expect(names(one, failed, { ...failed, attributes: [['error.type', '502']] })).toEqual(['/home GET', '/db status=502 GET', 'type=502']);
   expect(names(one, { ...one, scope: 'axum' })).toEqual(['hyper', 'axum']);
   expect(names(one, { ...one, service: 'stock', temporality: 'delta' })).toEqual(['shop cumulative', 'stock delta']);
 });

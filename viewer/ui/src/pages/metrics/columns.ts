@@ -50,6 +50,11 @@ export function nameOf(one: Named, all: readonly Named[]): string {
   const keys = (['service', 'scope', 'temporality'] as const).filter((key) => all.some((other) => other[key] !== one[key]));
   const senders = keys.map((key) => one[key] ?? '').filter((word) => word !== '');
   const parts = one.attributes.filter(([key, value]) => !all.every((other) => other.attributes.some(([name, same]) => name === key && plain(same) === plain(value))));
-  const own = (parts.length > 0 || senders.length > 0 ? parts : one.attributes).map(([, value]) => plain(value).slice(0, 60));
-  return [...senders, ...own].join(' ') || one.service;
+  const own = (parts.length > 0 || senders.length > 0 ? parts : one.attributes).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [...senders, ...own.map(([key, value]) => wordOf(key, plain(value).slice(0, 60)))].join(' ') || one.service;
+}
+
+/** A number says nothing without its name. */
+function wordOf(key: string, value: string): string {
+  return /^[\d.+-]*$|^(true|false)$/.test(value) ? `${key.slice(key.lastIndexOf('.') + 1)}=${value}` : value;
 }
