@@ -289,8 +289,15 @@ fn callers_are_found_by_all_that_was_counted() {
             insert(&mut store, id, span((2, 1, kind), ("stock", "GET"), (101, 102)));
             insert(&mut store, id, span((3, 0, Kind::Internal), ("shop", "start"), (100, 101)));
         }
-        let counted =
-            [("user:callers", 2), ("service:shop service:stock", 2), ("user:callers service:shop", 2)];
+        // An old tracer's: what has the id of its call is called by it.
+        insert(&mut store, 3, span((1, 0, Kind::Client), ("web", "GET"), (100, 103)));
+        insert(&mut store, 3, span((1, 0, kinds[0]), ("shop", "GET"), (101, 102)));
+        let counted = [
+            ("user:callers", 2),
+            ("service:shop service:stock", 2),
+            ("service:web service:shop", 1),
+            ("user:callers service:shop", 2),
+        ];
         assert_eq!(mapped(&store), counted.map(|(id, calls)| (id.to_owned(), calls)));
     }
 }

@@ -7,11 +7,12 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::{
     ExponentialHistogram, ExponentialHistogramDataPoint, Histogram, HistogramDataPoint, Metric,
-    ResourceMetrics, ScopeMetrics, metric,
+    NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric, number_data_point,
 };
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as Sent, Status, span};
 use proptest::prelude::*;
 use prost::Message;
+use serde_json::Value;
 
 use super::*;
 use crate::shared::Shared;
@@ -49,10 +50,14 @@ fn ask(shared: &Shared, now: u64) {
             }
             json(&map(store, range, now));
             json(&logs(store, &query, range, 5, None));
-            json(&instruments(store, None));
-            for identity in store.metrics.instruments.keys() {
-                let wanted = Wanted { name: &identity.name, ..Wanted::default() };
-                json(&series(store, wanted, range, 5));
+            let listed: Value = serde_json::from_str(&json(&instruments(store, None))).unwrap();
+            for instrument in listed["instruments"].as_array().unwrap() {
+                let [name, kind, unit] =
+                    ["name", "type", "unit"].map(|key| instrument[key].as_str().unwrap());
+                let wanted = Wanted { name, r#type: Some(kind), unit: Some(unit), service: None };
+                let series: Value = serde_json::from_str(&json(&series(store, wanted, range, 5))).unwrap();
+                assert_eq!(series["type"], instrument["type"]);
+                series["series"].as_array().unwrap().iter().for_each(assert_columns);
             }
             json(&stats(store, running, now));
             json(&suggest(store, search, None, false));
@@ -67,6 +72,24 @@ fn ask(shared: &Shared, now: u64) {
         json(&crate::intake::otlp::back(id, &document.spans, &document.logs));
     }
     shared.read(|store, running| json(&history(store, running, now)));
+}
+
+/// They are of equal length, and there are those of numbers or those of distributions.
+fn assert_columns(series: &Value) {
+    let times = series["times"].as_array().unwrap().len();
+    let column = |key: &str| series[key].as_array().map(Vec::len);
+    let numbers = column("values").is_some();
+    assert!(column("rate").is_none_or(|len| numbers && len == times), "{series}");
+    for (key, is_there) in [
+        ("values", numbers),
+        ("count", !numbers),
+        ("sum", !numbers),
+        ("p50", !numbers),
+        ("p95", !numbers),
+        ("p99", !numbers),
+    ] {
+        assert_eq!(column(key), is_there.then_some(times), "{key} of {series}");
+    }
 }
 
 fn json(of: &impl Serialize) -> String {
@@ -165,6 +188,7 @@ proptest! {
         ask(&shared, now);
     }
 
+    /// All of them have one name.
     #[test]
     fn no_measurement_is_too_odd(
         counts in prop::collection::vec(any::<u64>(), 0..5),
@@ -183,6 +207,12 @@ proptest! {
             ..HistogramDataPoint::default()
         };
         let buckets = Some(Buckets { offset, bucket_counts: counts });
+        let number = NumberDataPoint {
+            attributes: attributes.clone(),
+            time_unix_nano: start,
+            value: Some(number_data_point::Value::AsDouble(sum)),
+            ..NumberDataPoint::default()
+        };
         let exponential = ExponentialHistogramDataPoint {
             attributes,
             time_unix_nano: start,
@@ -201,9 +231,14 @@ proptest! {
                     data_points: vec![exponential.clone(), exponential.clone()],
                     aggregation_temporality: temporality,
                 }),
+                metric::Data::Sum(Sum {
+                    data_points: vec![number.clone(), number.clone()],
+                    aggregation_temporality: temporality,
+                    is_monotonic: temporality > 0,
+                }),
             ];
-            let metric = |(place, data)| Metric { name: format!("{temporality} {place}"), data: Some(data), ..Metric::default() };
-            let metrics = data.into_iter().enumerate().map(metric).collect();
+            let metric = |data| Metric { name: "n".to_owned(), data: Some(data), ..Metric::default() };
+            let metrics = data.into_iter().map(metric).collect();
             let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
             shared.take_metrics(&[ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }]);
         }

@@ -118,7 +118,8 @@ impl Test {
         match self {
             Self::Error => subject.is_error(),
             Self::Running => subject.is_running,
-            Self::Root => subject.is_root,
+            // What served a call of its own id is below it.
+            Self::Root => subject.is_root && subject.parent_service().is_none(),
             Self::Served => subject.kind.is_some_and(Kind::is_served),
             Self::Word(word) => {
                 word.is_in(subject.name)

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::model::{Attribute, Attributes, Value};
     use crate::query;
-    use crate::store::{Measurement, measured};
+    use crate::store::{Course, Header, Measurement, Shape, measured};
 
     const NOW: u64 = 1_764_417_067 * SECOND;
     const GAUGE: &str = "process.memory.usage";
@@ -168,6 +168,27 @@ mod tests {
         }
         let cpu = |second: usize| all[all.len() - second]["cpu"].as_f64();
         assert_eq!([295, 285, 100, 60, 2].map(cpu), [None, Some(0.5), Some(0.5), None, Some(0.5)]);
+    }
+
+    /// What is told in deltas is how much changed, and not how much there is.
+    #[test]
+    fn a_delta_is_not_taken_for_a_level() {
+        let name = "http.server.active_requests";
+        let mut store = Store::new(Limits::DEFAULT);
+        measure(&mut store, name, attribute("n", "1"), NOW - 20 * SECOND, 3.0);
+        let level = measured::header(name);
+        let course = Course { is_monotonic: false, is_cumulative: Some(false) };
+        let identity = Identity { shape: Shape::Sum, ..level.identity.clone() };
+        let delta = Header { course, identity, ..level };
+        assert!(store.measure(&delta, measured::measurement(NOW - 10 * SECOND, 100.0)));
+        store.live.advance(NOW);
+        let running = Limits::DEFAULT.new_running();
+        let recent = store.recent(&query::MEASURED, NOW).into_store();
+        for mut store in [store, recent] {
+            let history =
+                serde_json::to_value(query::history(&mut store, &running, NOW)).expect("it is plain");
+            assert_eq!(history["ticks"][SECONDS as usize - 5]["inFlight"], 3.0);
+        }
     }
 
     /// However many series there are, a second has one point.

@@ -216,6 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_uses_is_not_counted_any_more() {
+        let mut interner = Interner::new(1 << 20);
+        let mut draft = Draft::new(&mut interner);
+        let kept = draft.text("kept");
+        (0..100).for_each(|n| drop(draft.text(&format!("text {n:06}"))));
+        (0..10).for_each(|n| drop(draft.resource(format!("{n}").into(), [].into())));
+        interner.sweep();
+        let tables = size::table::<Text>(interner.texts.capacity())
+            + size::vec::<Arc<Resource>>(interner.resources.capacity() + interner.scopes.capacity());
+        assert!(interner.texts.capacity() < 10, "{} places", interner.texts.capacity());
+        assert_eq!(interner.bytes(), size::text(&kept) + tables);
+    }
+
+    #[test]
     fn a_long_text_is_not_shared() {
         let mut interner = Interner::new(1 << 20);
         let mut draft = Draft::new(&mut interner);

@@ -33,7 +33,8 @@ function test(term: Term, analysis: Analysis): Matcher {
 const FLAGS = {
   error: ({ span }: Row) => span.status === 'error',
   running: ({ span }: Row) => span.end === null,
-  root: ({ span }: Row) => span.parent === null,
+  /** What served a call of its own id is below it. */
+  root: ({ span, parent }: Row) => span.parent === null && !parent,
   served: ({ span }: Row) => isServed(span.kind),
 };
 

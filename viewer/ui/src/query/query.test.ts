@@ -37,6 +37,11 @@ describe('a search', () => {
     expect(parse(`name=${quote(text)}`)).toEqual([{ type: 'comparison', key: 'name', operator: '=', value: text, negated: false }]);
   });
 
+  it('takes what served a call of its own id for no root', () => {
+    const shared = analyse(trace([span('c', 0, 10e6, { kind: 'client' }), span('c', 1, 5e6, { kind: 'server' })]));
+    expect(shared.rows.filter(matcher(parse('root'), shared)).map(({ span }) => span.kind)).toEqual(['client']);
+  });
+
   it('is refined by a term once', () => {
     expect(refined('a', 'b=c')).toBe('a b=c');
     expect(refined('b=c', 'b=c')).toBe('b=c');
