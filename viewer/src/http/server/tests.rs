@@ -16,6 +16,8 @@ use crate::shared::Shared;
 use crate::store::Limits;
 
 const LONG: Duration = Duration::from_secs(600);
+/// So that what never comes fails a test.
+const SOON: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
 const AT_EASE: Allowance = Allowance {
     connections: 8,
@@ -84,7 +86,7 @@ fn app() -> App {
 async fn is_closed(mut stream: TcpStream) {
     let mut rest = Vec::new();
     // A reset is an end too.
-    let _ = stream.read_to_end(&mut rest).await;
+    let _ = tokio::time::timeout(SOON, stream.read_to_end(&mut rest)).await.expect("it is closed");
 }
 
 #[tokio::test]
