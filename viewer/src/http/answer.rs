@@ -74,7 +74,9 @@ pub(super) fn text(body: String) -> Response {
     typed("text/plain; charset=utf-8", body.into_bytes())
 }
 
-fn typed(kind: &'static str, body: Vec<u8>) -> Response {
+fn typed(kind: &'static str, mut body: Vec<u8>) -> Response {
+    // It has grown by doubling, and may wait for long until it is read.
+    body.shrink_to_fit();
     let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")];
     (headers, body).into_response()
 }

@@ -1,8 +1,6 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +9,8 @@ use axum::body::HttpBody;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Sleep;
+
+use super::load::{Load, Share};
 
 /// Why a body is not waited for any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,43 +30,21 @@ impl fmt::Display for Gone {
 
 impl Error for Gone {}
 
-/// What all bodies of an address that are on their way take.
-#[derive(Clone, Debug)]
-pub(super) struct Load {
-    bytes: Arc<AtomicUsize>,
-    most: usize,
-}
-
-impl Load {
-    pub(super) fn new(most: usize) -> Self {
-        Self { bytes: Arc::default(), most }
-    }
-}
-
 /// A body that must come in time.
 pub(super) struct Arriving<B> {
     body: B,
     deadline: Pin<Box<Sleep>>,
-    load: Load,
-    /// How much of it has come.
-    bytes: usize,
+    /// What has come of it.
+    share: Share,
 }
 
 impl<B> Arriving<B> {
-    pub(super) fn new(body: B, within: Duration, load: Load) -> Self {
-        Self { body, deadline: Box::pin(tokio::time::sleep(within)), load, bytes: 0 }
+    pub(super) fn new(body: B, within: Duration, load: &Load) -> Self {
+        Self { body, deadline: Box::pin(tokio::time::sleep(within)), share: load.share() }
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Gone> {
-        self.bytes += bytes;
-        let before = self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if before + bytes > self.load.most { Err(Gone::Crowded) } else { Ok(()) }
-    }
-}
-
-impl<B> Drop for Arriving<B> {
-    fn drop(&mut self) {
-        self.load.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.share.take(bytes) { Ok(()) } else { Err(Gone::Crowded) }
     }
 }
 

@@ -1,11 +1,25 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, HttpBody};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use super::answer::Problem;
+use super::guard::hardened;
+use super::load::{Load, Share};
+
+/// An answer that is no larger does not count: all connections of HTTP/1 have 16 MiB of them, those of gRPC have none. What has been
+/// taken in is always told so, or it would be sent again.
+const SMALL: usize = 64 << 10;
 
 /// A connection whose client takes what it is sent, or is gone: one that asks and does not read would keep its place for ever.
 pub(super) struct Departing<S> {
@@ -69,4 +83,34 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Departing<S> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
         self.watched(cx, polled)
     }
+}
+
+/// Part of an answer, wherever it waits to be taken.
+struct Waiting {
+    bytes: Bytes,
+    _share: Arc<Share>,
+}
+
+impl AsRef<[u8]> for Waiting {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// An answer that counts until all of it is taken, if there is room for it. Streams have no length, and bounds of their own.
+pub(super) fn counted(answer: Response, load: &Load) -> Response {
+    let size =
+        answer.body().size_hint().exact().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
+    if size <= SMALL {
+        return answer;
+    }
+    let mut share = load.share();
+    if !share.take(size) {
+        let message = "too many large answers wait to be read by who asked for them";
+        return hardened(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response());
+    }
+    let share = Arc::new(share);
+    // hyper is done with a body before the client is: so it is the bytes that count.
+    let waiting = move |bytes| Bytes::from_owner(Waiting { bytes, _share: share.clone() });
+    answer.map(|body| Body::new(body.map_frame(move |frame| frame.map_data(&waiting))))
 }

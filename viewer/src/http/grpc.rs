@@ -197,7 +197,8 @@ mod tests {
 
     use tower_service::Service;
 
-    use super::super::arrival::{Arriving, Load};
+    use super::super::arrival::Arriving;
+    use super::super::load::Load;
     use super::*;
     use crate::http::{Broadcast, Room};
     use crate::shared::Shared;
@@ -231,9 +232,9 @@ mod tests {
     /// The same list has these.
     #[tokio::test]
     async fn what_could_not_be_waited_for_is_sent_again() {
-        let crowded = Arriving::new(message(0), LONG, Load::new(0));
+        let crowded = Arriving::new(message(0), LONG, &Load::new(0));
         let never = Body::from_stream(tokio_stream::pending::<Result<Bytes, Status>>());
-        let late = Arriving::new(never, Duration::ZERO, Load::new(LIMIT));
+        let late = Arriving::new(never, Duration::ZERO, &Load::new(LIMIT));
         for (body, expected) in [(crowded, Code::Unavailable), (late, Code::DeadlineExceeded)] {
             let status = answered(Body::new(body)).await;
             assert_eq!(status.code(), expected, "{status}");

@@ -57,10 +57,14 @@ impl Guard {
 
 /// In front of everything. What is done here and below is never traced.
 pub(super) async fn check(State(guard): State<Guard>, request: Request<Body>, next: Next) -> Response {
-    let mut response = match guard.refuse(&request) {
+    hardened(match guard.refuse(&request) {
         Some(response) => response,
         None => untraced(next.run(request)).await,
-    };
+    })
+}
+
+/// With what keeps other pages and what was sent from doing anything.
+pub(super) fn hardened(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

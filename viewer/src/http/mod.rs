@@ -9,6 +9,7 @@ mod departure;
 mod grpc;
 mod guard;
 mod live;
+mod load;
 mod otlp;
 mod params;
 mod room;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -17,8 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
-use super::arrival::{Arriving, Load};
-use super::departure::Departing;
+use super::arrival::Arriving;
+use super::departure::{self, Departing};
+use super::load::Load;
 
 /// What clients may take of an address.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,9 @@ pub(crate) struct Allowance {
     /// and gone if this brings no answer.
     pub(crate) pong: Duration,
     /// All bodies that are on their way take no more than this.
-    pub(crate) load: usize,
+    pub(crate) bodies: usize,
+    /// So do all answers that are, and the last of them.
+    pub(crate) answers: usize,
 }
 
 impl Allowance {
@@ -51,7 +54,8 @@ impl Allowance {
         leaving: Duration::from_secs(5),
         ping: Duration::from_secs(30),
         pong: Duration::from_secs(20),
-        load: 64 << 20,
+        bodies: 64 << 20,
+        answers: 256 << 20,
     };
 }
 
@@ -72,6 +76,9 @@ const SENDING: usize = 64 << 10;
 /// How long no connection is taken when the system has no more of them.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
+/// After so many seconds who found no room may come again.
+const AGAIN: &str = "1";
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocol {
     Http1,
@@ -81,14 +88,18 @@ pub(crate) enum Protocol {
 /// Serves for ever: it ends with the runtime.
 pub(crate) async fn serve(listener: TcpListener, protocol: Protocol, router: Router, allowance: Allowance) {
     let places = Arc::new(Semaphore::new(allowance.connections));
-    let load = Load::new(allowance.load);
+    let (bodies, answers) = (Load::new(allowance.bodies), Load::new(allowance.answers));
     loop {
         let place = places.clone().acquire_owned().await.expect("nobody closes it");
         match listener.accept().await {
             Ok((stream, _)) => {
-                let asked = Arc::new(AtomicBool::new(false));
-                let handler =
-                    Handler { router: router.clone(), body: allowance.body, load: load.clone(), asked };
+                let handler = Handler {
+                    router: router.clone(),
+                    body: allowance.body,
+                    bodies: bodies.clone(),
+                    answers: answers.clone(),
+                    asked: Arc::default(),
+                };
                 tokio::spawn(connection(stream, protocol, handler, allowance, place));
             }
             // A client that is gone again is nobody's trouble; that files are used up is over in a while.
@@ -162,7 +173,8 @@ async fn silence(asked: &AtomicBool, head: Duration) {
 struct Handler {
     router: Router,
     body: Duration,
-    load: Load,
+    bodies: Load,
+    answers: Load,
     asked: Arc<AtomicBool>,
 }
 
@@ -173,9 +185,18 @@ impl hyper::service::Service<Request<Incoming>> for Handler {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.asked.store(true, Ordering::Relaxed);
-        let request = request.map(|body| Body::new(Arriving::new(body, self.body, self.load.clone())));
-        Box::pin(self.router.clone().call(request))
+        let request = request.map(|body| Body::new(Arriving::new(body, self.body, &self.bodies)));
+        let (answer, answers) = (self.router.clone().call(request), self.answers.clone());
+        Box::pin(async move { answer.await.map(|answer| again(departure::counted(answer, &answers))) })
     }
+}
+
+/// "The server MAY include a `Retry-After` header": what it could not take for want of room has some soon.
+fn again(mut answer: Response<Body>) -> Response<Body> {
+    if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(AGAIN));
+    }
+    answer
 }
 
 #[cfg(test)]

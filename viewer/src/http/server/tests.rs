@@ -11,9 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::http::answer::Problem;
-use crate::http::body;
+use crate::http::{App, Broadcast, Guard, Room, body};
+use crate::shared::Shared;
+use crate::store::Limits;
 
 const LONG: Duration = Duration::from_secs(600);
+/// So that what never comes fails a test.
+const SOON: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
 const AT_EASE: Allowance = Allowance {
     connections: 8,
@@ -23,7 +27,8 @@ const AT_EASE: Allowance = Allowance {
     leaving: LONG,
     ping: LONG,
     pong: LONG,
-    load: 1 << 20,
+    bodies: 1 << 20,
+    answers: 1 << 20,
 };
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
@@ -64,10 +69,24 @@ async fn line(stream: &mut TcpStream) -> String {
     String::from_utf8(line).unwrap()
 }
 
+/// Whether what comes says when to come again.
+async fn says_when_to_come_again(mut stream: TcpStream) {
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503") && head.contains("\r\nretry-after: 1"), "{answer}");
+}
+
+fn app() -> App {
+    let (shared, broadcast) = (Arc::new(Shared::new(Limits::DEFAULT)), Broadcast::new());
+    App { shared, broadcast, body_bytes: 1 << 20, room: Room::new(), otlp_http: None, otlp_grpc: None }
+}
+
 async fn is_closed(mut stream: TcpStream) {
     let mut rest = Vec::new();
     // A reset is an end too.
-    let _ = stream.read_to_end(&mut rest).await;
+    let _ = tokio::time::timeout(SOON, stream.read_to_end(&mut rest)).await.expect("it is closed");
 }
 
 #[tokio::test]
@@ -102,14 +121,26 @@ async fn a_head_that_is_too_large_is_refused() {
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let address = start(Protocol::Http1, Allowance { body: SHORT, ..AT_EASE }).await;
     let head = b"POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n1234";
-    let mut stream = connect(address, head).await;
-    assert_eq!(line(&mut stream).await, "HTTP/1.1 503 Service Unavailable");
-    is_closed(stream).await;
+    says_when_to_come_again(connect(address, head).await).await;
+}
+
+/// What bodies may take is for those that are let in.
+#[tokio::test]
+async fn a_body_without_the_token_is_not_read() {
+    let router = crate::http::intake(app(), Guard::new(&[], Some("secret".to_owned()), 0));
+    let address = start_with(router, Protocol::Http1, Allowance { bodies: 0, ..AT_EASE }).await;
+    let asked = async |more: &str| {
+        let head = "POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        let said = format!("{head}{more}content-length: 2\r\n\r\n{{}}");
+        line(&mut connect(address, said.as_bytes()).await).await
+    };
+    assert_eq!(asked("").await, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(asked("authorization: Bearer secret\r\n").await, "HTTP/1.1 503 Service Unavailable");
 }
 
 #[tokio::test]
 async fn bodies_that_come_at_once_have_a_bound_together() {
-    let address = start(Protocol::Http1, Allowance { load: 8, ..AT_EASE }).await;
+    let address = start(Protocol::Http1, Allowance { bodies: 5, ..AT_EASE }).await;
     let head = |length: usize| {
         format!("POST /length HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
     };
@@ -170,4 +201,28 @@ async fn a_client_that_does_not_read_loses_its_place() {
     assert_eq!(line(&mut idle).await, "HTTP/1.1 200 OK");
     assert_eq!(line(&mut connect(address, GET).await).await, "HTTP/1.1 200 OK");
     drop(idle);
+}
+
+#[tokio::test]
+async fn large_answers_that_nobody_reads_have_a_bound_together() {
+    let address = start(Protocol::Http1, Allowance { answers: 1, ..AT_EASE }).await;
+    let ask = async |path: &str| {
+        let said = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        connect(address, said.as_bytes()).await
+    };
+    let mut unread = ask("/large").await;
+    assert_eq!(line(&mut unread).await, "HTTP/1.1 200 OK");
+    says_when_to_come_again(ask("/large").await).await;
+    assert_eq!(line(&mut ask("/").await).await, "HTTP/1.1 200 OK");
+    // What is taken to its end, or given up, counts no longer.
+    is_closed(unread).await;
+    let given_up = loop {
+        let mut other = ask("/large").await;
+        if line(&mut other).await == "HTTP/1.1 200 OK" {
+            break other;
+        }
+    };
+    assert_eq!(line(&mut ask("/large").await).await, "HTTP/1.1 503 Service Unavailable");
+    drop(given_up);
+    while line(&mut ask("/large").await).await != "HTTP/1.1 200 OK" {}
 }

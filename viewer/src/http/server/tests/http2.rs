@@ -5,9 +5,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::http::{App, Broadcast, Guard, Room, grpc};
-use crate::shared::Shared;
-use crate::store::Limits;
+use crate::http::grpc;
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -80,12 +78,15 @@ impl Client {
 
     /// Whatever else comes before it.
     async fn next_of(&mut self, kind: u8) -> Option<Frame> {
-        loop {
-            let frame = self.next().await?;
-            if frame.kind == kind {
-                return Some(frame);
+        let waited = async {
+            loop {
+                let frame = self.next().await?;
+                if frame.kind == kind {
+                    return Some(frame);
+                }
             }
-        }
+        };
+        tokio::time::timeout(SOON, waited).await.expect("it comes, or the connection is closed")
     }
 
     async fn is_answered(&mut self, stream: u32, status: &[u8]) {
@@ -100,20 +101,12 @@ impl Client {
 }
 
 async fn start(allowance: Allowance) -> SocketAddr {
-    let app = App {
-        shared: Arc::new(Shared::new(Limits::DEFAULT)),
-        broadcast: Broadcast::new(),
-        body_bytes: 1 << 20,
-        room: Room::new(),
-        otlp_http: None,
-        otlp_grpc: None,
-    };
     let slow = || tokio::time::sleep(3 * SHORT);
     let router = Router::new()
         .route("/", get(|| async { "here" }))
         .route("/slow", get(slow))
         .route("/never", get(std::future::pending::<()>))
-        .merge(grpc(app, Guard::new(&[], None, 0)));
+        .merge(grpc(app(), Guard::new(&[], None, 0)));
     start_with(router, Protocol::Http2, allowance).await
 }
 
@@ -177,8 +170,6 @@ fn a_client_of_tonic_that_asks_while_it_is_told_to_go_loses_nothing() {
 async fn who_answers_no_ping_is_gone() {
     let address = start(Allowance { ping: SHORT, pong: SHORT, ..AT_EASE }).await;
     let mut client = Client::greet(address).await;
-    client.say(&ask(1, "/", &[])).await;
-    client.is_answered(1, OK).await;
     client.next_of(PING).await.unwrap();
     is_closed(client.0).await;
 }
@@ -252,4 +243,20 @@ async fn who_takes_back_again_and_again_what_it_asked_is_sent_away() {
     client.say(&(0..TAKEN_BACK as u32 + 1).flat_map(asked).collect::<Vec<u8>>()).await;
     client.is_sent_away(ENHANCE_YOUR_CALM).await;
     is_closed(client.0).await;
+}
+
+#[tokio::test]
+async fn a_message_without_the_token_is_not_read() {
+    let router = grpc(app(), Guard::new(&[], Some("secret".to_owned()), 0));
+    let address = start_with(router, Protocol::Http2, Allowance { bodies: 0, ..AT_EASE }).await;
+    let mut client = TraceServiceClient::connect(format!("http://{address}")).await.unwrap();
+    let mut asked = async |token: Option<&str>| {
+        let mut request = tonic::Request::new(ExportTraceServiceRequest::default());
+        if let Some(token) = token {
+            request.metadata_mut().insert("authorization", token.parse().unwrap());
+        }
+        client.export(request).await.unwrap_err().code()
+    };
+    assert_eq!(asked(None).await, tonic::Code::Unauthenticated);
+    assert_eq!(asked(Some("Bearer secret")).await, tonic::Code::Unavailable);
 }
