@@ -123,7 +123,7 @@ impl Serving {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is none of these, or would take more than eight times its size (and 96 MiB) when it is decoded
+    /// If the file cannot be read, is none of these, or would take more than 24 times its size (and 384 MiB) when it is decoded
     /// ([`Error::is_file`]).
     pub fn import(&self, file: impl AsRef<Path>) -> Result<u64, Error> {
         let file = file.as_ref();

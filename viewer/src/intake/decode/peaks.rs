@@ -279,6 +279,38 @@ fn what_is_empty_weighs_what_it_takes() {
     });
 }
 
+/// The room of a text doubles too, when a longer one takes its place.
+#[test]
+fn a_text_that_comes_again_weighs_what_it_takes() {
+    alone("a_text_that_comes_again_weighs_what_it_takes", || {
+        let names = |lengths: &[usize]| -> Vec<u8> {
+            lengths.iter().flat_map(|length| bomb(&[5], b"a", *length)).collect()
+        };
+        for lengths in [&[8, 9][..], &[100, 101], &[1, 2, 9, 17, 33], &[1_000, 1_001, 2_001]] {
+            let span = names(lengths);
+            covers::<ExportTraceServiceRequest>(Format::Protobuf, &bomb(&[2, 2, 1], &span, span.len()));
+        }
+    });
+}
+
+/// What has escapes is put together in a buffer first, and bytes are read from a text.
+#[test]
+fn a_long_text_weighs_its_copies() {
+    alone("a_long_text_weighs_its_copies", || {
+        const LONG: usize = 1 << 20;
+        for value in [
+            format!(r#""stringValue":"\n{}""#, "x".repeat(LONG)),
+            format!(r#""bytesValue":"{}""#, "A".repeat(LONG)),
+            format!(r#""{}":1"#, "x".repeat(LONG)),
+        ] {
+            let body = format!(
+                r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{{value}}}}}]}}]}}]}}"#
+            );
+            covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
+        }
+    });
+}
+
 /// Builds whatever these bytes decide.
 struct Dice<'a>(&'a [u8]);
 
