@@ -47,7 +47,8 @@ const CARGO = 'cargo add otelhttp-viewer';
 const EMBED = `let viewer = otelhttp_viewer::Viewer::new().serve("127.0.0.1:8700")?;
 let provider = SdkTracerProvider::builder()
     .with_span_processor(viewer.span_processor())
-    .build();`;
+    .build();
+opentelemetry::global::set_tracer_provider(provider);`;
 
 function Beginning({ what, stats }: { readonly what: string; readonly stats: Stats }) {
   const { http, grpc } = stats.intake;
