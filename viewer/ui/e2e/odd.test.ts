@@ -38,6 +38,34 @@ it('an operation that takes no time has a histogram', async () => {
   await expect.poll(() => bins.first().locator('title').textContent()).toMatch(/^0.ms – 2.00.ns: 1,/);
 });
 
+it('the bars that were chosen stay those durations when others come', async () => {
+  const wait = (id: number, milliseconds: number): Promise<unknown> => viewer.send('/import', traceOf(id, [spanOf(1, 'wait', 0, milliseconds * 1e6)]));
+  await wait(0xaa0, 100);
+  const page = await visitor.visit('/operations?last=all&of=shop&name=wait&as=server');
+  const histogram = page.getByRole('group', { name: /^Histogram/ });
+  const bins = (): Promise<string[]> => histogram.locator('title').allTextContents();
+  await expect.poll(async () => (await bins()).length).toBe(24);
+  await histogram.focus();
+  for (let bin = (await bins()).findIndex((words) => words.includes(': 1,')); bin >= 0; bin--) await page.keyboard.press('ArrowRight');
+  const told = (): Promise<string> => textOf(page, '.histogram [role=status]');
+  await expect.poll(told).toMatch(/^100 ms – .*: 1 span /);
+  await wait(0xaa1, 1);
+  await expect.poll(async () => (await bins()).filter((words) => words.includes(': 1,')).length).toBe(2);
+  expect(await told()).toMatch(/^100 ms – .*: 1 span /);
+});
+
+it('what is told of the last seconds grows old though nothing comes', async () => {
+  await viewer.send('/import', traceOf(0xaa2, [spanOf(1, 'past', 0, 1e6)]));
+  const page = await visitor.visit('/traces?last=12&q=past');
+  await page.locator('.trace-row').waitFor();
+  const trace = await visitor.visit(`/trace/${hex(0xaa2, 32)}`);
+  const ago = (): Promise<string | undefined> => textOf(trace, '.trace-head time').then((text) => /\d+ s ago/.exec(text)?.[0]);
+  await expect.poll(ago).toMatch(/s ago/);
+  const before = await ago();
+  await expect.poll(ago).not.toBe(before);
+  await page.getByRole('heading', { name: 'No traces here' }).waitFor();
+});
+
 it('a trace of decades is looked at as closely as one likes', async () => {
   const page = await visitor.visit(`/trace/${AGES.id}?zoom=${1.7e18 - 300}~${1.7e18}`);
   await page.locator('.span-row.row').nth(1).waitFor();

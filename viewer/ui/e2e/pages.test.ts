@@ -349,7 +349,9 @@ it('an empty viewer teaches, and sends a test trace', async () => {
   try {
     const page = await visitor.visit('/', { origin: empty.url, expected: /404/ });
     await page.getByRole('heading', { name: 'No traces yet' }).waitFor();
-    await expect.poll(() => textOf(page, '.snippet')).toContain(empty.intake);
+    const { intake: { grpc } } = await empty.api<Stats>('/stats');
+    const snippets = (): Promise<string[]> => page.locator('.snippet pre').allTextContents();
+    await expect.poll(async () => (await snippets()).slice(0, 2)).toEqual([empty.intake, grpc].map((address) => `OTEL_EXPORTER_OTLP_ENDPOINT=${address}`));
     await page.getByRole('button', { name: 'send a test trace' }).click();
     await page.waitForURL(/\/trace\/[0-9a-f]{32}/);
     await page.locator('.span-row.row').nth(3).waitFor();

@@ -23,7 +23,7 @@ export interface Viewer {
 
 export async function startViewer(): Promise<Viewer> {
   const { found: [url = '', intake = ''], stop } = await start(
-    'otelhttp-viewer', ['--listen', '127.0.0.1:0', '--otlp-http', '127.0.0.1:0', '--otlp-grpc', 'off'], {}, [/^Open (http:\S+?)\/?$/, /^OTLP over HTTP: (http:\S+)$/],
+    'otelhttp-viewer', ['--listen', '127.0.0.1:0', '--otlp-http', '127.0.0.1:0', '--otlp-grpc', '127.0.0.1:0'], {}, [/^Open (http:\S+?)\/?$/, /^OTLP over HTTP: (http:\S+)$/],
   );
   const post = (address: string, body: unknown): Promise<Response> => answered(address, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   return {

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, read } from '../api/client';
-import { revision } from './live';
+import { age, revision } from './live';
 
 export interface Answer<T> {
   /** The last answer; it stays while the next is under way. */
@@ -13,7 +13,7 @@ export interface Answer<T> {
 }
 
 export interface How<T> {
-  /** Asks again when the store has changed. */
+  /** Asks again when the store has changed, and now and then when it has not. */
   readonly live?: boolean;
   readonly load?: (url: string, signal: AbortSignal) => Promise<T>;
 }
@@ -43,12 +43,13 @@ export function useAnswer<T>(url: string | undefined, { live = false, load = fet
     });
     ask();
     again.current = ask;
-    const unwatch = revision.watch(() => {
+    const changed = (): void => {
       if (follows.current) ask();
-    });
+    };
+    const unwatch = [revision.watch(changed), age.watch(changed)];
     return () => {
       again.current = undefined;
-      unwatch();
+      for (const end of unwatch) end();
       abort.abort();
     };
   }, [url]);

@@ -10,12 +10,17 @@ export const ticks = new Cell<readonly Tick[]>([]);
 export const failures = new Cell<readonly Failure[]>([]);
 /** Grows when the store has changed; pages ask again. */
 export const revision = new Cell(0);
+/** Grows now and then though nothing changes: what was told of the last minutes grows old by itself. */
+export const age = new Cell(0);
 export const connected = new Cell(true);
 /** What is shown stands still; what comes is taken in all the same. */
 export const held = new Cell(false);
 
 /** A browser tries again by itself where nobody answers, but not after an answer that is no stream, as when many look already: ms. */
 const AGAIN = 3000;
+
+/** So old an answer may be: µs. */
+const OLD = 10e6;
 
 let stream: EventSource | undefined;
 let later: ReturnType<typeof setTimeout> | undefined;
@@ -69,5 +74,7 @@ export function told(before: readonly Failure[], failure: Failure): readonly Fai
 }
 
 function see(tick: Tick | undefined): void {
-  if (tick && !held.value) revision.value = tick.revision;
+  if (!tick || held.value) return;
+  revision.value = tick.revision;
+  age.value = Math.floor(tick.time / OLD);
 }

@@ -47,10 +47,11 @@ const CARGO = 'cargo add otelhttp-viewer';
 const EMBED = `let viewer = otelhttp_viewer::Viewer::new().serve("127.0.0.1:8700")?;
 let provider = SdkTracerProvider::builder()
     .with_span_processor(viewer.span_processor())
-    .build();`;
+    .build();
+opentelemetry::global::set_tracer_provider(provider);`;
 
 function Beginning({ what, stats }: { readonly what: string; readonly stats: Stats }) {
-  const endpoint = `OTEL_EXPORTER_OTLP_ENDPOINT=${stats.intake.http ?? stats.intake.grpc ?? 'http://127.0.0.1:4318'}`;
+  const { http, grpc } = stats.intake;
   return (
     <section class="empty">
       <h1>No {what} yet</h1>
@@ -60,12 +61,10 @@ function Beginning({ what, stats }: { readonly what: string; readonly stats: Sta
           send a test trace
         </button>
       </p>
-      {(stats.intake.http ?? stats.intake.grpc) != null && (
-        <>
-          <h2>From a program in any language</h2>
-          <Snippet text={endpoint} />
-        </>
-      )}
+      {(http ?? grpc) != null && <h2>From a program in any language</h2>}
+      {http != null && <Snippet text={`OTEL_EXPORTER_OTLP_ENDPOINT=${http}`} />}
+      {http != null && grpc != null && <p>or, if it speaks gRPC, as Python’s SDK does unless told otherwise</p>}
+      {grpc != null && <Snippet text={`OTEL_EXPORTER_OTLP_ENDPOINT=${grpc}`} />}
       <h2>From a Rust program, in itself</h2>
       <Snippet text={CARGO} />
       <Snippet text={EMBED} />

@@ -12,6 +12,7 @@ export interface HistogramProps {
   readonly search: string;
 }
 
+/** By bars: while it is kept, by how many bars they are from one nanosecond, since others may come before the first. */
 interface Range {
   readonly anchor: number;
   readonly head: number;
@@ -23,9 +24,13 @@ const STEP = 10 ** 0.1;
 export function Histogram({ histogram, search }: HistogramProps) {
   const data = useMemo(() => padded(histogram), [histogram]);
   const { bounds, counts } = data;
-  const [range, setRange] = useState<Range>();
+  const [kept, setKept] = useState<Range>();
+  const offset = placeOf(bounds[0] ?? 1);
+  const range = moved(kept, -offset);
+  const setRange = (next: Range | undefined): void => setKept(moved(next, offset));
   if (histogram.counts.length === 0) return <p class="muted">nothing has ended yet</p>;
-  const [first, last] = range ? [Math.min(range.anchor, range.head), Math.max(range.anchor, range.head)] : [0, counts.length - 1];
+  const within = (bin: number): number => Math.max(0, Math.min(counts.length - 1, bin));
+  const [first, last] = range ? [within(Math.min(range.anchor, range.head)), within(Math.max(range.anchor, range.head))] : [0, counts.length - 1];
   const [least, most] = [bounds[first] ?? 0, upper(bounds, last)];
   const address = to('/traces', { q: `${search} duration>=${least}ns duration<${most}ns` });
   const chosen = counts.slice(first, last + 1).reduce((sum, each) => sum + each, 0);
@@ -36,7 +41,7 @@ export function Histogram({ histogram, search }: HistogramProps) {
       <p role="status">
         <span class="number">
           {range ? `${duration(least)} – ${duration(most)}: ` : ''}
-          {count(chosen)} spans
+          {count(chosen)} {chosen === 1 ? 'span' : 'spans'}
         </span>{' '}
         {range ? (
           <>
@@ -48,6 +53,15 @@ export function Histogram({ histogram, search }: HistogramProps) {
       </p>
     </div>
   );
+}
+
+/** How many bars from one nanosecond a duration is. */
+function placeOf(nanoseconds: number): number {
+  return Math.round(Math.log10(Math.max(1, nanoseconds)) / Math.log10(STEP));
+}
+
+function moved(range: Range | undefined, by: number): Range | undefined {
+  return range && { anchor: range.anchor + by, head: range.head + by };
 }
 
 interface BarsProps {
@@ -122,8 +136,7 @@ function padded({ bounds, counts, errors }: Data): Data {
   const missing = Math.max(0, LEAST - counts.length);
   const [least = 1, most = 1] = [bounds[0], bounds.at(-1)];
   // Nothing is faster than a nanosecond, unless it takes no time at all: then there is nothing before it.
-  const room = Math.floor(Math.log10(Math.max(1, least)) / Math.log10(STEP));
-  const before = Math.min(Math.floor(missing / 2), room);
+  const before = Math.min(Math.floor(missing / 2), placeOf(least));
   const after = missing - before;
   const zeros = (length: number): number[] => new Array<number>(length).fill(0);
   return {

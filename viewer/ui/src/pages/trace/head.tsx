@@ -1,6 +1,8 @@
 /** What a trace is in one line, and what can be done with it. */
 
 import { change } from '../../app/address';
+import { useCell } from '../../app/cell';
+import { ticks } from '../../app/live';
 import { count, duration } from '../../format/number';
 import { ago, day, iso, milliseconds } from '../../format/time';
 import { Copy } from '../../parts/copy';
@@ -36,7 +38,7 @@ export function Head({ analysis, state, live, matches, onMatch }: HeadProps) {
         {errors > 0 && <span class="failed">× {plural(errors, 'error')}</span>}
         {running > 0 && <span class="tag running">{count(running)} running</span>}
         <time class="muted" dateTime={iso(begun)} title={iso(begun)}>
-          {day(milliseconds(begun))} · {ago(milliseconds(begun), Date.now())}
+          {day(milliseconds(begun))} · <Ago moment={milliseconds(begun)} />
         </time>
         <span class="muted trace-id">
           <code>{trace.id}</code>
@@ -64,6 +66,12 @@ export function Head({ analysis, state, live, matches, onMatch }: HeadProps) {
       <Notes analysis={analysis} />
     </div>
   );
+}
+
+/** Told anew each second: a trace stays open for hours. */
+function Ago({ moment }: { readonly moment: number }) {
+  useCell(ticks);
+  return <>{ago(moment, Date.now())}</>;
 }
 
 function plural(number: number, word: string): string {
