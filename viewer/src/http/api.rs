@@ -246,6 +246,7 @@ pub(super) async fn stats(State(app): State<App>) -> Response {
 
 pub(super) async fn clear(State(app): State<App>) -> StatusCode {
     app.shared.clear();
+    app.broadcast.tell_anew(&app.shared);
     StatusCode::NO_CONTENT
 }
 

@@ -67,6 +67,14 @@ impl Broadcast {
         }
     }
 
+    /// What the pages had been told is no more.
+    pub(super) fn tell_anew(&self, shared: &Shared) {
+        if self.pages.receiver_count() > 0 {
+            // The last of them may have gone.
+            let _ = self.pages.send(Said::new("history", &past(shared).0));
+        }
+    }
+
     fn tell(&self, shared: &Shared, told: u64) -> u64 {
         let now = now();
         let (seconds, recent, running, (failures, last)) = shared.read(|store, running| {
@@ -153,18 +161,48 @@ mod tests {
     use crate::intake;
     use crate::store::Limits;
 
-    async fn event(body: &mut Body) -> String {
+    fn app(shared: &Arc<Shared>) -> App {
+        let (broadcast, room) = (Broadcast::new(), Room::new());
+        App { shared: shared.clone(), broadcast, body_bytes: 1, room, otlp_http: None, otlp_grpc: None }
+    }
+
+    /// What is said next: an event and its data, a line each.
+    async fn said(body: &mut Body) -> String {
         let frame = body.frame().await.expect("it goes on").expect("it does not break off");
-        let text = String::from_utf8(frame.into_data().expect("no trailers").to_vec()).unwrap();
-        text.lines().next().and_then(|line| line.strip_prefix("event: ")).unwrap_or_default().to_owned()
+        String::from_utf8(frame.into_data().expect("no trailers").to_vec()).unwrap()
+    }
+
+    async fn event(body: &mut Body) -> String {
+        said(body)
+            .await
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix("event: "))
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    #[tokio::test]
+    async fn all_pages_are_told_that_the_store_is_cleared() {
+        let shared = Arc::new(Shared::new(Limits::DEFAULT));
+        let app = app(&shared);
+        intake::sample(&shared);
+        let mut bodies =
+            [stream(State(app.clone())).await, stream(State(app.clone())).await].map(Response::into_body);
+        for body in &mut bodies {
+            assert!(said(body).await.contains("POST /orders"));
+        }
+        crate::http::api::clear(State(app)).await;
+        for body in &mut bodies {
+            let history = said(body).await;
+            assert!(history.contains(r#""failures":[]"#), "{history}");
+        }
     }
 
     #[tokio::test]
     async fn a_page_that_is_too_far_behind_is_told_all_anew() {
         let shared = Arc::new(Shared::new(Limits::DEFAULT));
-        let (broadcast, room) = (Broadcast::new(), Room::new());
-        let app =
-            App { shared: shared.clone(), broadcast, body_bytes: 1, room, otlp_http: None, otlp_grpc: None };
+        let app = app(&shared);
         let mut body = stream(State(app.clone())).await.into_body();
         assert_eq!(event(&mut body).await, "history");
         let tell = || {

@@ -17,11 +17,12 @@ pub(crate) fn traces(list: &List) -> String {
         let services: Vec<&str> = trace.services.iter().map(|share| share.name.as_str()).collect();
         let _ = write!(
             text,
-            "{}  {}  {:>9}  {:>5} spans  {}  {}",
+            "{}  {}  {:>9}  {:>5} {}  {}  {}",
             clock(trace.start),
             trace.id,
             duration(trace.duration),
             trace.spans,
+            if trace.spans == 1 { "span " } else { "spans" },
             plain(&trace.service),
             plain(&trace.name),
         );

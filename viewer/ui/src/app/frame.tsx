@@ -9,7 +9,7 @@ import { type Address, change, PAGES, type Page, to } from './address';
 import { useCell } from './cell';
 import { dropProblem } from './files';
 import { Help, helpOpen } from './help';
-import { connected, held, listen, revision } from './live';
+import { connected, held, revision } from './live';
 import { LASTS, lastOf, rangeWords } from './scope';
 import { StoreMenu } from './store';
 import { THEMES, theme } from './theme';
@@ -127,7 +127,7 @@ function ClearButton() {
   const clicked = (): void => {
     clearTimeout(timer.current);
     setAsked(!asked);
-    if (asked) void post('/clear').then(forget);
+    if (asked) void post('/clear').then(() => revision.value++);
     else timer.current = setTimeout(() => setAsked(false), 4000);
   };
   return (
@@ -136,12 +136,6 @@ function ClearButton() {
       <span>{asked ? 'really?' : 'clear'}</span>
     </button>
   );
-}
-
-/** Everything is asked for anew: the seconds and failures that this page was told are of the past that is gone. */
-function forget(): void {
-  revision.value++;
-  listen();
 }
 
 function ThemeButton() {

@@ -31,7 +31,7 @@ export function followEvents(): void {
 }
 
 /** From the beginning: first comes what is past. */
-export function listen(): void {
+function listen(): void {
   clearTimeout(later);
   stream?.close();
   stream = document.hidden ? undefined : open();

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { post } from '../api/client';
 import type { Stats } from '../api/types';
-import { bytes, count } from '../format/number';
+import { bytes, count, plural } from '../format/number';
 import { Menu } from '../parts/menu';
 import { importFiles } from './files';
 
@@ -14,7 +14,7 @@ export function StoreMenu({ stats }: { readonly stats: Stats | undefined }) {
     <span class="gauge number">
       <meter min={0} max={1} value={stats.bytes / stats.limits.bytes} aria-hidden="true" />
       {stats.paused && <strong class="slow">not taking in · </strong>}
-      {count(stats.spans)} spans · {bytes(stats.bytes)} of {bytes(stats.limits.bytes)}
+      {plural(stats.spans, 'span')} · {bytes(stats.bytes)} of {bytes(stats.limits.bytes)}
     </span>
   );
   return (
@@ -37,7 +37,7 @@ export function StoreMenu({ stats }: { readonly stats: Stats | undefined }) {
         </tbody>
       </table>
       <p class="muted">
-        {count(stats.traces)} traces, {count(stats.kept)} of them kept only as slow or failed samples · {count(stats.running)} spans running
+        {plural(stats.traces, 'trace')}, {count(stats.kept)} of them kept only as slow or failed samples · {plural(stats.running, 'span')} running
       </p>
       <Addresses stats={stats} />
       <div class="buttons">

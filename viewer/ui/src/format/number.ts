@@ -61,6 +61,11 @@ export function count(value: number): string {
   return Math.abs(value) < 1e6 && Number.isInteger(value) ? grouped(value) : compact(value);
 }
 
+/** So many of something. */
+export function plural(value: number, word: string): string {
+  return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
+}
+
 /** A number of any kind in little room. */
 export function compact(value: number): string {
   const { number, unit } = scaled(value, THOUSANDS);

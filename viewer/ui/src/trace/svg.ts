@@ -1,6 +1,6 @@
 /** The waterfall as a picture of its own: no style sheet, no script, and all names as text. */
 
-import { duration } from '../format/number';
+import { duration, plural } from '../format/number';
 import { type Analysis, type Row, serviceOf } from './analysis';
 
 export interface Palette {
@@ -24,7 +24,7 @@ export function toSvg(analysis: Analysis, palette: Palette, rows: readonly Row[]
   const shown = rows.slice(0, MOST);
   const [width, height] = [NAMES + TIMES + NUMBERS, HEAD + shown.length * ROW + 12];
   const first = analysis.rows[0];
-  const title = `${first?.span.name ?? ''} · ${duration(analysis.end - analysis.start)} · ${analysis.rows.length} spans · ${analysis.trace.id}`;
+  const title = `${first?.span.name ?? ''} · ${duration(analysis.end - analysis.start)} · ${plural(analysis.rows.length, 'span')} · ${analysis.trace.id}`;
   const left = rows.length > MOST ? text(8, HEAD + 12, palette.muted, `the first ${MOST} of ${rows.length} rows`) : '';
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">`,

@@ -3,7 +3,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Histogram as Data } from '../../api/types';
 import { go, to } from '../../app/address';
-import { count, duration, round } from '../../format/number';
+import { count, duration, plural, round } from '../../format/number';
 import { rounds } from '../../format/ticks';
 
 export interface HistogramProps {
@@ -41,7 +41,7 @@ export function Histogram({ histogram, search }: HistogramProps) {
       <p role="status">
         <span class="number">
           {range ? `${duration(least)} – ${duration(most)}: ` : ''}
-          {count(chosen)} {chosen === 1 ? 'span' : 'spans'}
+          {plural(chosen, 'span')}
         </span>{' '}
         {range ? (
           <>

@@ -5,7 +5,7 @@ import type { Operation, OperationList, Stats } from '../../api/types';
 import { change } from '../../app/address';
 import { useAnswer } from '../../app/ask';
 import { scope } from '../../app/scope';
-import { count, duration, percent, rate } from '../../format/number';
+import { count, duration, percent, plural, rate } from '../../format/number';
 import { Empty } from '../../parts/empty';
 import { Problem } from '../../parts/problem';
 import { Service } from '../../parts/service';
@@ -57,7 +57,7 @@ export function OperationsPage({ params, stats }: OperationsProps) {
             </button>
           ))}
         </div>
-        <span class="number muted">{count(operations.length)} operations</span>
+        <span class="number muted">{plural(operations.length, 'operation')}</span>
       </div>
       {operations.length > 0 && (
         <div class="wide">

@@ -3,7 +3,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { change, go } from '../../app/address';
 import { hueOf } from '../../app/hue';
-import { count, duration } from '../../format/number';
+import { count, duration, plural } from '../../format/number';
 import { day, milliseconds } from '../../format/time';
 import { Problem } from '../../parts/problem';
 import { Rows } from '../../parts/rows';
@@ -79,7 +79,7 @@ function Compared({ one, other, params }: ComparedProps) {
 function TraceFacts({ name, analysis: { trace, rows, start, end, errors } }: { readonly name: string; readonly analysis: Analysis }) {
   return (
     <span class="number">
-      <strong>{name}</strong> <a href={`/trace/${trace.id}`}>{rows[0]?.span.name || '(no name)'}</a> {duration(end - start)} · {count(rows.length)} spans
+      <strong>{name}</strong> <a href={`/trace/${trace.id}`}>{rows[0]?.span.name || '(no name)'}</a> {duration(end - start)} · {plural(rows.length, 'span')}
       {errors > 0 && <span class="failed"> · × {count(errors)}</span>} <span class="muted">{day(milliseconds(moment(trace, start)))}</span>
     </span>
   );

@@ -3,7 +3,7 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { hueOf } from '../../app/hue';
 import { colour } from '../../app/theme';
-import { count, duration, percent } from '../../format/number';
+import { count, duration, percent, plural } from '../../format/number';
 import { Canvas } from '../../parts/canvas';
 import type { Size } from '../../parts/size';
 import type { Analysis, Row } from '../../trace/analysis';
@@ -83,7 +83,7 @@ function Told({ block, whole }: { readonly block: Block; readonly whole: number 
     <>
       <span class={`service hue-${hueOf(block.service)}`}>{block.service}</span> <strong>{block.name || '(no name)'}</strong>{' '}
       <span class="number">
-        {count(block.count)} {block.count === 1 ? 'span' : 'spans'}, busy {duration(block.total)} ({percent(block.total / Math.max(1, whole))}), itself {duration(block.self)}
+        {plural(block.count, 'span')}, busy {duration(block.total)} ({percent(block.total / Math.max(1, whole))}), itself {duration(block.self)}
         {block.errors > 0 && <span class="failed">, × {count(block.errors)} failed</span>}
       </span>
     </>

@@ -3,7 +3,7 @@
 import { change } from '../../app/address';
 import { useCell } from '../../app/cell';
 import { ticks } from '../../app/live';
-import { count, duration } from '../../format/number';
+import { count, duration, plural } from '../../format/number';
 import { ago, day, iso, milliseconds } from '../../format/time';
 import { Copy } from '../../parts/copy';
 import { Icon } from '../../parts/icon';
@@ -72,10 +72,6 @@ export function Head({ analysis, state, live, matches, onMatch }: HeadProps) {
 function Ago({ moment }: { readonly moment: number }) {
   useCell(ticks);
   return <>{ago(moment, Date.now())}</>;
-}
-
-function plural(number: number, word: string): string {
-  return `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 }
 
 function Matches({ matches, onMatch }: Pick<HeadProps, 'matches' | 'onMatch'>) {

@@ -3,7 +3,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { TraceSummary } from '../../api/types';
 import { go, toSpan } from '../../app/address';
-import { count, durationOf } from '../../format/number';
+import { count, durationOf, plural } from '../../format/number';
 import { clock, day, iso } from '../../format/time';
 import { Rows } from '../../parts/rows';
 import { Service } from '../../parts/service';
@@ -64,7 +64,7 @@ function Line({ trace, full }: { readonly trace: TraceSummary; readonly full: nu
         {number} <span class="unit">{unit}</span>
       </span>
       <span class="number muted spans" role="gridcell">
-        {count(trace.spans)} {trace.spans === 1 ? 'span' : 'spans'}
+        {plural(trace.spans, 'span')}
       </span>
       <span class="trace-services muted" role="gridcell">
         {trace.running > 0 && <span class="tag running">{count(trace.running)} running</span>}

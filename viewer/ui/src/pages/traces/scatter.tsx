@@ -5,7 +5,7 @@ import { go } from '../../app/address';
 import { hueOf } from '../../app/hue';
 import { colour } from '../../app/theme';
 import type { Points } from '../../api/types';
-import { count, duration, round } from '../../format/number';
+import { count, duration, plural, round } from '../../format/number';
 import { clock } from '../../format/time';
 import { decades, moments } from '../../format/ticks';
 import { Canvas } from '../../parts/canvas';
@@ -78,7 +78,7 @@ export function Scatter({ points, window, onBox }: ScatterProps) {
 
 function summary({ matched, error, thinned }: Points): string {
   const failed = error.reduce((sum, each) => sum + each, 0);
-  return `Durations of ${count(matched)} traces over time, ${count(failed)} of them failed${thinned ? '; some are not drawn' : ''}. The list below has them all.`;
+  return `Durations of ${plural(matched, 'trace')} over time, ${count(failed)} of them failed${thinned ? '; some are not drawn' : ''}. The list below has them all.`;
 }
 
 function axes(context: CanvasRenderingContext2D, scales: Scales, { width, height }: Size): void {

@@ -9,7 +9,7 @@ import { useCell } from '../../app/cell';
 import { revision } from '../../app/live';
 import { type Paged, usePages } from '../../app/paging';
 import { scope } from '../../app/scope';
-import { count } from '../../format/number';
+import { plural } from '../../format/number';
 import { Empty } from '../../parts/empty';
 import { Problem } from '../../parts/problem';
 import { TraceList } from './list';
@@ -65,7 +65,7 @@ export function TracesPage({ params, stats }: TracesProps) {
 
 function countWords({ data }: Answer<Points>, { items }: Paged<TraceSummary>): string {
   if (!data) return '';
-  return `${count(data.matched)} ${data.matched === 1 ? 'trace' : 'traces'}${data.thinned && items.length > 0 ? ', not all of them drawn' : ''}`;
+  return `${plural(data.matched, 'trace')}${data.thinned && items.length > 0 ? ', not all of them drawn' : ''}`;
 }
 
 /** What has come while the list is scrolled down, where it stands still. */
