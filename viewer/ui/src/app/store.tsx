@@ -64,7 +64,7 @@ function Signal({ name, stats }: { readonly name: 'spans' | 'logs' | 'points'; r
   );
 }
 
-export function Addresses({ stats }: { readonly stats: Stats }) {
+function Addresses({ stats }: { readonly stats: Stats }) {
   const { http, grpc, embedded } = stats.intake;
   if (!http && !grpc) return embedded ? <p class="muted">Telemetry comes from the process that serves this page.</p> : null;
   return (

@@ -4,7 +4,7 @@ import { post } from '../api/client';
 import type { Stats } from '../api/types';
 import { change, go } from '../app/address';
 import { rangeWords } from '../app/scope';
-import { Addresses, ImportButton } from '../app/store';
+import { ImportButton } from '../app/store';
 import { Copy } from './copy';
 
 export interface EmptyProps {
@@ -70,9 +70,8 @@ function Beginning({ what, stats }: { readonly what: string; readonly stats: Sta
       <Snippet text={EMBED} />
       <h2>From a file</h2>
       <p>
-        OTLP JSON or Jaeger’s: drop files on this page, or <ImportButton>choose them</ImportButton>
+        OTLP or Jaeger’s JSON: drop files on this page, or <ImportButton>choose them</ImportButton>
       </p>
-      <Addresses stats={stats} />
     </section>
   );
 }

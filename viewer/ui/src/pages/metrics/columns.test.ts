@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { inUnit } from '../../format/unit';
-import { aligned, nameOf, perSecond } from './columns';
+import { aligned, perSecond } from './columns';
 
 it('brings series to common times, with gaps', () => {
   const { times, columns } = aligned([{ times: [1e6, 2e6], values: [1, 2] }, { times: [1_100_000, 3e6], values: [5, null] }]);
@@ -12,18 +12,6 @@ it('tells the rate of a count, and nothing where it began anew', () => {
   const counts = { times: [0, 2e6, 3e6, 4e6], count: [10, 20, 5, null] };
   expect(perSecond({ ...counts, temporality: 'cumulative' })).toEqual([null, 5, null, null]);
   expect(perSecond({ ...counts, temporality: 'delta' })).toEqual([null, 10, 5, null]);
-});
-
-it('names a series by what tells it from the others', () => {
-  const one = { service: 'shop', scope: 'hyper', temporality: 'cumulative' as const, attributes: [['http.route', '/home'], ['method', 'GET']] as const };
-  const names = (...all: readonly Parameters<typeof nameOf>[0][]): string[] => all.map((each) => nameOf(each, all));
-  expect(names(one)).toEqual(['/home GET']);
-  expect(names({ ...one, attributes: [] })).toEqual(['shop']);
-  expect(names(one, { ...one, attributes: [['http.route', '/db'], ['method', 'GET']] })).toEqual(['/home', '/db']);
-  const failed = { ...one, attributes: [['http.status', 502], ['http.route', '/db'], ['method', 'GET']] as const };
-  expect(names(one, failed, { ...failed, attributes: [['error.type', '502']] })).toEqual(['/home GET', '/db status=502 GET', 'type=502']);
-  expect(names(one, { ...one, scope: 'axum' })).toEqual(['hyper', 'axum']);
-  expect(names(one, { ...one, service: 'stock', temporality: 'delta' })).toEqual(['shop cumulative', 'stock delta']);
 });
 
 it('tells values in units that people use', () => {

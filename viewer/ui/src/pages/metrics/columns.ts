@@ -1,7 +1,6 @@
 /** Series with times of their own, brought to common ones. */
 
 import type { MetricSeries } from '../../api/types';
-import { plain } from '../../trace/value';
 
 export interface Timed {
   readonly times: readonly number[];
@@ -41,20 +40,4 @@ export function perSecond({ times, count, temporality }: Pick<MetricSeries, 'tim
     const more = temporality === 'delta' ? now : now == null || before == null || now < before ? null : now - before;
     return more == null || earlier === undefined || time <= earlier ? null : more / ((time - earlier) / 1e6);
   });
-}
-
-type Named = Pick<MetricSeries, 'service' | 'scope' | 'temporality' | 'attributes'>;
-
-/** What tells a series from the others. */
-export function nameOf(one: Named, all: readonly Named[]): string {
-  const keys = (['service', 'scope', 'temporality'] as const).filter((key) => all.some((other) => other[key] !== one[key]));
-  const senders = keys.map((key) => one[key] ?? '').filter((word) => word !== '');
-  const parts = one.attributes.filter(([key, value]) => !all.every((other) => other.attributes.some(([name, same]) => name === key && plain(same) === plain(value))));
-  const own = (parts.length > 0 || senders.length > 0 ? parts : one.attributes).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return [...senders, ...own.map(([key, value]) => wordOf(key, plain(value).slice(0, 60)))].join(' ') || one.service;
-}
-
-/** A number says nothing without its name. */
-function wordOf(key: string, value: string): string {
-  return /^[\d.+-]*$|^(true|false)$/.test(value) ? `${key.slice(key.lastIndexOf('.') + 1)}=${value}` : value;
 }

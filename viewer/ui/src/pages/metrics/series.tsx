@@ -7,7 +7,8 @@ import { compact, count, rate } from '../../format/number';
 import { clock } from '../../format/time';
 import { inUnit, unitWords } from '../../format/unit';
 import { type Curve, Plot } from '../../parts/plot';
-import { aligned, nameOf, perSecond } from './columns';
+import { aligned, perSecond } from './columns';
+import { namesOf } from './names';
 
 export function SeriesPlots({ list }: { readonly list: SeriesList }) {
   const { unit } = list;
@@ -40,10 +41,7 @@ interface LinesProps {
 
 function Lines({ list, label, of, format }: LinesProps) {
   const { times, columns } = useMemo(() => aligned(list.series.map((series) => ({ times: series.times, values: of(series) ?? [] }))), [list]);
-  const curves: Curve[] = useMemo(
-    () => list.series.map((series, at) => ({ name: nameOf(series, list.series), colour: `hue-${at % HUES}`, values: columns[at] ?? [] })),
-    [list, columns],
-  );
+  const curves: Curve[] = useMemo(() => namesOf(list.series).map((name, at) => ({ name, colour: `hue-${at % HUES}`, values: columns[at] ?? [] })), [list, columns]);
   return <Plot label={label} times={times} curves={curves} format={format} />;
 }
 
