@@ -63,7 +63,7 @@ impl Recent {
             let points = ends.iter().zip(sums).map(|(end, sum)| Point { time: *end, data: data(sum) });
             let series = HashMap::from([(0, Series::summed(points.collect()))]);
             let identity = Identity { name: name.into(), shape: Shape::Gauge, unit: "".into() };
-            store.metrics.instruments.insert(identity, Instrument { description: "".into(), series });
+            store.metrics.instruments.insert(identity, Instrument::new("".into(), series));
         }
         store
     }

@@ -49,6 +49,21 @@ pub(crate) struct Header {
 pub(crate) struct Instrument {
     pub(crate) description: Text,
     pub(crate) series: HashMap<u64, Series>,
+    /// What the table of them takes. It tells a lower capacity when some have gone, and is as large as before.
+    table: usize,
+}
+
+impl Instrument {
+    pub(super) fn new(description: Text, series: HashMap<u64, Series>) -> Self {
+        let table = size::table::<(u64, Series)>(series.capacity());
+        Self { description, series, table }
+    }
+
+    /// Tells by how much the table has grown.
+    fn grown(&mut self) -> usize {
+        let table = size::table::<(u64, Series)>(self.series.capacity()).max(self.table);
+        table - std::mem::replace(&mut self.table, table)
+    }
 }
 
 #[derive(Debug)]
@@ -142,12 +157,11 @@ impl Metrics {
         }
         let key = self.key(header.course, &measurement);
         if !self.instruments.contains_key(&header.identity) {
-            let instrument = Instrument { description: header.description.clone(), series: HashMap::new() };
+            let instrument = Instrument::new(header.description.clone(), HashMap::new());
             self.bytes += instrument_bytes(&header.identity, &instrument);
             self.instruments.insert(header.identity.clone(), instrument);
         }
         let instrument = self.instruments.get_mut(&header.identity).expect("it has just been inserted");
-        let before = instrument.series.capacity();
         let series = instrument.series.entry(key).or_insert_with(|| {
             self.bytes += measurement.cost;
             Series::new(header.course, &measurement)
@@ -158,8 +172,7 @@ impl Metrics {
         self.points += 1 - evicted;
         self.bytes += series.cost;
         self.bytes -= cost;
-        let tables = size::table::<(u64, Series)>(instrument.series.capacity());
-        self.bytes += tables - size::table::<(u64, Series)>(before);
+        self.bytes += instrument.grown();
         Some(evicted + self.bound())
     }
 
@@ -216,8 +229,7 @@ impl Metrics {
             instrument.series.remove(&key);
         }
         if instrument.series.is_empty() {
-            let table = size::table::<(u64, Series)>(instrument.series.capacity());
-            self.bytes -= table + instrument_bytes(identity, instrument);
+            self.bytes -= instrument.table + instrument_bytes(identity, instrument);
             self.instruments.remove(identity);
         }
         count
@@ -330,6 +342,24 @@ pub(crate) mod tests {
             point: Point { time, data: Data::Number(number) },
             exemplars: Vec::new(),
             cost: 0,
+        }
+    }
+    /// A table may tell a lower capacity after some have gone than it has room for.
+    #[test]
+    fn what_has_gone_takes_nothing() {
+        let mut metrics = Metrics::new(1_000, 1 << 20);
+        for _ in 0..100 {
+            // As many as a table of 32 places takes.
+            for process in 0..28 {
+                let instance =
+                    crate::model::Attribute { key: "n".into(), value: crate::model::Value::Int(process) };
+                let resource = Arc::new(Resource { service: "shop".into(), attributes: [instance].into() });
+                let measurement = Measurement { resource, ..measurement(1, 1.0) };
+                assert_eq!(metrics.push(&header("n"), measurement), Some(0));
+            }
+            let keys: Vec<u64> = metrics.instruments[&header("n").identity].series.keys().copied().collect();
+            keys.into_iter().for_each(|key| assert_eq!(metrics.shorten(&header("n").identity, key), 1));
+            assert_eq!((metrics.points(), metrics.bytes()), (0, 0));
         }
     }
 }
