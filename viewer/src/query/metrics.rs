@@ -293,7 +293,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Resource, Scope};
-    use crate::store::{Header, Limits, Measurement, measured};
+    use crate::store::{Header, Limits, Measurement, Sender, measured};
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -404,7 +404,8 @@ mod tests {
         let mut store = Store::new(Limits::DEFAULT);
         for (scope, number) in [("hyper", 1.0), ("sqlx", 2.0)] {
             let scope = Arc::new(Scope { name: scope.into(), ..Scope::default() });
-            let measurement = Measurement { scope, ..measured::measurement(1, number) };
+            let sender = Sender::new(of_instance("1")).with(scope);
+            let measurement = Measurement { sender, ..measured::measurement(1, number) };
             assert!(store.measure(&measured::header("n"), measurement));
         }
         let told = told(&store, named("n"));
@@ -420,8 +421,8 @@ mod tests {
         for (instance, time) in
             [(3, 5), (9, 5), (1, 5), (4, 7), (7, 5), (0, 5), (8, 5), (2, 5), (5, 5), (6, 5)]
         {
-            let resource = of_instance(&instance.to_string());
-            let measurement = Measurement { resource, ..measured::measurement(time, f64::from(instance)) };
+            let sender = Sender::new(of_instance(&instance.to_string()));
+            let measurement = Measurement { sender, ..measured::measurement(time, f64::from(instance)) };
             assert!(store.measure(&measured::header("n"), measurement));
         }
         let told = told(&store, named("n"));

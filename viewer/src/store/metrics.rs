@@ -1,6 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanId, TraceId};
@@ -107,11 +107,40 @@ pub(crate) struct Exemplar {
     pub(crate) span: SpanId,
 }
 
+/// Who measures.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    resource: Arc<Resource>,
+    scope: Arc<Scope>,
+    /// Of all that tells it from others. That may be long, and many points come together, so it is looked at once.
+    digest: u64,
+}
+
+impl Sender {
+    /// A process, none of whose libraries is known yet.
+    pub(crate) fn new(resource: Arc<Resource>) -> Self {
+        // Two processes of the same resource are told apart by its attributes, if they have `service.instance.id`.
+        let digest = digest(&resource.attributes);
+        Self { resource, scope: Arc::default(), digest }
+    }
+
+    /// One of its libraries.
+    pub(crate) fn with(&self, scope: Arc<Scope>) -> Self {
+        let digest = digest(&(self.digest, &scope.name, &scope.version, &scope.attributes));
+        Self { resource: self.resource.clone(), scope, digest }
+    }
+}
+
+fn digest(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// A point on its way in.
 #[derive(Debug)]
 pub(crate) struct Measurement {
-    pub(crate) resource: Arc<Resource>,
-    pub(crate) scope: Arc<Scope>,
+    pub(crate) sender: Sender,
     pub(crate) attributes: Attributes,
     pub(crate) point: Point,
     pub(crate) exemplars: Vec<Exemplar>,
@@ -155,7 +184,7 @@ impl Metrics {
         if bytes > self.most_bytes / 16 {
             return None;
         }
-        let key = self.key(header.course, &measurement);
+        let key = self.hasher.hash_one((header.course, measurement.sender.digest, &measurement.attributes));
         if !self.instruments.contains_key(&header.identity) {
             let instrument = Instrument::new(header.description.clone(), HashMap::new());
             self.bytes += instrument_bytes(&header.identity, &instrument);
@@ -174,15 +203,6 @@ impl Metrics {
         self.bytes -= cost;
         self.bytes += instrument.grown();
         Some(evicted + self.bound())
-    }
-
-    fn key(&self, course: Course, measurement: &Measurement) -> u64 {
-        // Two processes of the same resource are told apart by its attributes, if they have `service.instance.id`.
-        let attributes = |attributes: &Attributes| format!("{attributes:?}");
-        let (resource, scope) = (&measurement.resource, &measurement.scope);
-        let sender =
-            (attributes(&resource.attributes), &scope.name, &scope.version, attributes(&scope.attributes));
-        self.hasher.hash_one((course, sender, attributes(&measurement.attributes)))
     }
 
     /// All that have this name.
@@ -258,8 +278,8 @@ impl Series {
     fn new(course: Course, measurement: &Measurement) -> Self {
         Self {
             course,
-            resource: measurement.resource.clone(),
-            scope: measurement.scope.clone(),
+            resource: measurement.sender.resource.clone(),
+            scope: measurement.sender.scope.clone(),
             attributes: measurement.attributes.clone(),
             points: VecDeque::new(),
             exemplars: VecDeque::new(),
@@ -335,9 +355,9 @@ pub(crate) mod tests {
 
     /// A shop measured this number then.
     pub(crate) fn measurement(time: u64, number: f64) -> Measurement {
+        let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
         Measurement {
-            resource: Arc::new(Resource { service: "shop".into(), attributes: [].into() }),
-            scope: Arc::default(),
+            sender: Sender::new(resource),
             attributes: [].into(),
             point: Point { time, data: Data::Number(number) },
             exemplars: Vec::new(),
@@ -354,7 +374,7 @@ pub(crate) mod tests {
                 let instance =
                     crate::model::Attribute { key: "n".into(), value: crate::model::Value::Int(process) };
                 let resource = Arc::new(Resource { service: "shop".into(), attributes: [instance].into() });
-                let measurement = Measurement { resource, ..measurement(1, 1.0) };
+                let measurement = Measurement { sender: Sender::new(resource), ..measurement(1, 1.0) };
                 assert_eq!(metrics.push(&header("n"), measurement), Some(0));
             }
             let keys: Vec<u64> = metrics.instruments[&header("n").identity].series.keys().copied().collect();
