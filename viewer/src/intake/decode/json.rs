@@ -93,8 +93,8 @@ impl Walk<'_> {
     /// What serde keeps is there once for each value around it. Each message is whole, and what was kept of it gone, before the
     /// next one comes.
     fn keep<E: Error>(&mut self, size: usize, count: usize) -> Result<(), E> {
-        let size = size * self.depth.max(1);
-        self.spend(|budget| budget.keep(|budget| budget.grow(size, count)))
+        let lists = self.depth.max(1);
+        self.spend(|budget| budget.keep(|budget| budget.grow_all(lists, size, count)))
     }
 
     /// What is found under this key, and as what it is kept.
