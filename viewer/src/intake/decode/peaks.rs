@@ -1,5 +1,7 @@
 //! What is weighed is what is taken, counted by the allocator.
 
+mod files;
+
 use std::process::Command;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
