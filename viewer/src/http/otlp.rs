@@ -16,6 +16,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tonic::Code;
 
 use super::answer::{Problem, json};
 use super::room::Untaken;
@@ -31,8 +32,6 @@ struct Failed {
     #[prost(string, tag = "2")]
     message: String,
 }
-
-const INVALID_ARGUMENT: i32 = 3;
 
 pub(super) async fn traces(State(app): State<App>, request: Request<Body>) -> Response {
     receive(&app, request, |request: &ExportTraceServiceRequest| {
@@ -119,13 +118,59 @@ fn protobuf(status: StatusCode, message: &impl Message) -> Response {
     (status, [(header::CONTENT_TYPE, "application/x-protobuf")], message.encode_to_vec()).into_response()
 }
 
+/// As gRPC says it.
+fn code(status: StatusCode) -> Code {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::ResourceExhausted,
+        _ => Code::InvalidArgument,
+    }
+}
+
 fn failed(format: Format, problem: &Problem) -> Response {
-    let failed = Failed { code: INVALID_ARGUMENT, message: problem.message().to_owned() };
+    let failed = Failed { code: code(problem.status()) as i32, message: problem.message().to_owned() };
     match format {
         Format::Protobuf => protobuf(problem.status(), &failed),
         Format::Json => {
             let body = serde_json::json!({ "code": failed.code, "message": failed.message });
             (problem.status(), json(&body)).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use http_body_util::BodyExt;
+
+    use super::super::arrival::Arriving;
+    use super::super::load::Load;
+    use super::*;
+    use crate::http::{Broadcast, Room};
+    use crate::shared::Shared;
+    use crate::store::Limits;
+
+    const LIMIT: usize = 100;
+
+    /// What is said is what gRPC says, and whether to send it again.
+    #[tokio::test]
+    async fn a_refusal_has_the_code_of_its_reason() {
+        let (shared, broadcast) = (Arc::new(Shared::new(Limits::DEFAULT)), Broadcast::new());
+        let room = Room::new();
+        let app = App { shared, broadcast, body_bytes: LIMIT, room, otlp_http: None, otlp_grpc: None };
+        let crowded = Arriving::new(Body::from("{}"), Duration::from_secs(600), &Load::new(0));
+        for (body, status, code) in [
+            (Body::new(crowded), 503, 14),
+            (vec![b' '; LIMIT + 1].into(), 413, 8),
+            ("no protobuf".into(), 400, 3),
+        ] {
+            let request = Request::post("/v1/traces").header(header::CONTENT_TYPE, "application/x-protobuf");
+            let answer = traces(State(app.clone()), request.body(body).unwrap()).await;
+            assert_eq!(answer.status(), status);
+            let said = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(Failed::decode(said).unwrap().code, code);
         }
     }
 }

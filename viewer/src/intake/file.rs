@@ -104,7 +104,7 @@ fn attempt<T: Message + Default>(
 }
 
 /// One object, or several one after the other, as the collector's file exporter writes them.
-fn text(bytes: &[u8], budget: &mut Budget) -> Result<Content, Unsound> {
+pub(super) fn text(bytes: &[u8], budget: &mut Budget) -> Result<Content, Unsound> {
     let mut content = Content::default();
     let mut objects = Deserializer::from_slice(bytes).into_iter::<Keys>();
     loop {
@@ -144,22 +144,22 @@ fn add(content: &mut Content, keys: &Keys, object: &[u8], budget: &mut Budget) -
     let mut is_known = false;
     if keys.resource_spans.is_some() {
         let data: TracesData = parse("resourceSpans", &decode::TRACES, object, budget)?;
-        content.spans.extend(data.resource_spans);
+        append(&mut content.spans, data.resource_spans, budget)?;
         is_known = true;
     }
     if keys.batches.is_some() {
         let data: Batches = parse("batches", &decode::TRACES, object, budget)?;
-        content.spans.extend(data.batches);
+        append(&mut content.spans, data.batches, budget)?;
         is_known = true;
     }
     if keys.resource_logs.is_some() {
         let data: LogsData = parse("resourceLogs", &decode::LOGS, object, budget)?;
-        content.logs.extend(data.resource_logs);
+        append(&mut content.logs, data.resource_logs, budget)?;
         is_known = true;
     }
     if keys.resource_metrics.is_some() {
         let data: MetricsData = parse("resourceMetrics", &decode::METRICS, object, budget)?;
-        content.metrics.extend(data.resource_metrics);
+        append(&mut content.metrics, data.resource_metrics, budget)?;
         is_known = true;
     }
     if keys.format.as_deref() == Some(document::FORMAT) {
@@ -171,6 +171,12 @@ fn add(content: &mut Content, keys: &Keys, object: &[u8], budget: &mut Budget) -
     } else {
         Err(UNKNOWN.into())
     }
+}
+
+fn append<T>(all: &mut Vec<T>, groups: Vec<T>, budget: &mut Budget) -> Result<(), Unsound> {
+    budget.spend(groups.len() * PART)?;
+    all.extend(groups);
+    Ok(())
 }
 
 const UNKNOWN: &str = "it is neither OTLP JSON (`resourceSpans`, `resourceLogs`, `resourceMetrics`), nor Jaeger's (`data`), \

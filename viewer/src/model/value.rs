@@ -1,4 +1,6 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -10,7 +12,7 @@ use super::{Attributes, Text};
 /// The largest whole number that JavaScript has without loss.
 const SAFE: u64 = 1 << 53;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Attribute {
     pub(crate) key: Text,
     pub(crate) value: Value,
@@ -55,6 +57,22 @@ impl PartialEq for Value {
             (Self::Array(one), Self::Array(other)) => one == other,
             (Self::Map(one), Self::Map(other)) => one == other,
             _ => false,
+        }
+    }
+}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        discriminant(self).hash(state);
+        match self {
+            Self::Empty => {}
+            Self::Text(text) => text.hash(state),
+            Self::Bool(bool) => bool.hash(state),
+            Self::Int(int) => int.hash(state),
+            Self::Double(double) => double.to_bits().hash(state),
+            Self::Bytes(bytes) => bytes.hash(state),
+            Self::Array(values) => values.hash(state),
+            Self::Map(attributes) => attributes.hash(state),
         }
     }
 }

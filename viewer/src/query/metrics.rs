@@ -1,4 +1,5 @@
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -16,7 +17,7 @@ struct Listed {
     description: String,
     #[serde(flatten)]
     head: Head,
-    services: Vec<String>,
+    services: BTreeSet<String>,
     series: usize,
     points: usize,
     last: u64,
@@ -61,21 +62,20 @@ pub(crate) fn instruments(store: &Store, service: Option<&str>) -> Instruments {
         let mut listed = Listed {
             description: instrument.description.to_string(),
             head: Head::of(identity),
-            services: Vec::new(),
+            services: BTreeSet::new(),
             series: 0,
             points: 0,
             last: 0,
         };
         for series in of_service(instrument, service) {
-            let name = series.resource.service.to_string();
-            if !listed.services.contains(&name) {
-                listed.services.push(name);
+            let service = &*series.resource.service;
+            if !listed.services.contains(service) {
+                listed.services.insert(service.to_owned());
             }
             listed.series += 1;
             listed.points += series.points.len();
             listed.last = listed.last.max(micros(series.last()));
         }
-        listed.services.sort();
         listed
     };
     let all = store.metrics.instruments.iter().map(listed);
@@ -293,9 +293,10 @@ mod tests {
 
     use super::*;
     use crate::model::{Resource, Scope};
-    use crate::store::{Header, Limits, Measurement, measured};
+    use crate::store::{Header, Limits, Measurement, Sender, measured};
 
     const SECOND: u64 = 1_000_000_000;
+    const SOON: std::time::Duration = std::time::Duration::from_secs(3);
 
     fn of_instance(instance: &str) -> Arc<Resource> {
         let instance = crate::model::Value::Text(instance.into());
@@ -404,7 +405,8 @@ mod tests {
         let mut store = Store::new(Limits::DEFAULT);
         for (scope, number) in [("hyper", 1.0), ("sqlx", 2.0)] {
             let scope = Arc::new(Scope { name: scope.into(), ..Scope::default() });
-            let measurement = Measurement { scope, ..measured::measurement(1, number) };
+            let sender = Sender::new(of_instance("1")).with(scope);
+            let measurement = Measurement { sender, ..measured::measurement(1, number) };
             assert!(store.measure(&measured::header("n"), measurement));
         }
         let told = told(&store, named("n"));
@@ -420,14 +422,36 @@ mod tests {
         for (instance, time) in
             [(3, 5), (9, 5), (1, 5), (4, 7), (7, 5), (0, 5), (8, 5), (2, 5), (5, 5), (6, 5)]
         {
-            let resource = of_instance(&instance.to_string());
-            let measurement = Measurement { resource, ..measured::measurement(time, f64::from(instance)) };
+            let sender = Sender::new(of_instance(&instance.to_string()));
+            let measurement = Measurement { sender, ..measured::measurement(time, f64::from(instance)) };
             assert!(store.measure(&measured::header("n"), measurement));
         }
         let told = told(&store, named("n"));
         let all = told["series"].as_array().expect("they are listed").iter();
         let all: Vec<&Value> = all.map(|one| &one["values"][0]).collect();
         assert_eq!(all, [4.0, 0.0, 1.0, 2.0, 3.0, 5.0, 6.0, 7.0, 8.0, 9.0].map(Value::from).each_ref());
+    }
+
+    /// To look for each among all others would hold the store for long.
+    #[test]
+    fn many_services_are_listed_once_each_and_soon() {
+        const SERVICES: usize = 40_000;
+        let mut store = Store::new(Limits { bytes: 1 << 30, points: 2 * SERVICES, ..Limits::DEFAULT });
+        for service in (0..SERVICES).chain(0..2) {
+            let name = format!("{service:08}");
+            let attribute = Attribute {
+                key: "service.name".into(),
+                value: crate::model::Value::Text(name.as_str().into()),
+            };
+            let resource =
+                Arc::new(Resource { service: name.as_str().into(), attributes: [attribute].into() });
+            let measurement = Measurement { sender: Sender::new(resource), ..measured::measurement(1, 1.0) };
+            assert!(store.measure(&measured::header("n"), measurement));
+        }
+        let start = std::time::Instant::now();
+        let listed = instruments(&store, None).instruments;
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+        assert_eq!((listed[0].series, listed[0].services.len()), (SERVICES, SERVICES));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use super::live::SECONDS;
-use super::metrics::{Data, Identity, Instrument, Point, Series};
+use super::metrics::{Data, Identity, Instrument, Point, Series, Shape};
 use super::{Limits, Live, Store};
 
 const SECOND: u64 = 1_000_000_000;
@@ -14,7 +14,8 @@ pub(crate) struct Recent {
     live: Live,
     revision: u64,
     limits: Limits,
-    instruments: Vec<(Identity, Vec<Measured>)>,
+    /// By the names of instruments, as they are asked for: those of one name are one here, however many there are.
+    series: Vec<(&'static str, Vec<Measured>)>,
     /// How many rows were looked at.
     pub(crate) scanned: u64,
 }
@@ -24,49 +25,45 @@ type Measured = Vec<(u64, Option<f64>)>;
 
 impl Store {
     /// The seconds, and what these instruments measured in them.
-    pub(crate) fn recent(&self, names: &[&str], now: u64) -> Recent {
+    pub(crate) fn recent(&self, names: &[&'static str], now: u64) -> Recent {
         let since = now.saturating_sub((SECONDS + 1) * SECOND + FRESH);
-        let found: Vec<(&Identity, &Instrument)> =
-            names.iter().flat_map(|name| self.metrics.named(name)).collect();
-        let series = found.iter().flat_map(|(_, instrument)| instrument.series.values());
-        let points: usize = series.map(|series| series.points.len()).sum();
+        let named = |name| self.metrics.named(name).flat_map(|(_, instrument)| instrument.series.values());
+        let points: usize = names.iter().flat_map(|name| named(name)).map(|series| series.points.len()).sum();
         let rows = points + self.live.seconds().count() + self.live.failures().count();
         Recent {
             live: self.live.clone(),
             revision: self.revision,
             limits: self.limits,
-            instruments: found
-                .iter()
-                .map(|(identity, of)| ((*identity).clone(), measured(of, since)))
-                .collect(),
+            series: names.iter().map(|name| (*name, measured(named(name), since))).collect(),
             scanned: rows as u64,
         }
     }
 }
 
-fn measured(instrument: &Instrument, since: u64) -> Vec<Measured> {
+fn measured<'a>(series: impl Iterator<Item = &'a Series>, since: u64) -> Vec<Measured> {
     let number = |point: &Point| match &point.data {
         Data::Number(number) => (point.time, Some(*number)),
         Data::Distribution(_) => (point.time, None),
     };
     let recent =
         |series: &Series| series.points.iter().filter(|point| point.time >= since).map(number).collect();
-    instrument.series.values().filter(|series| series.is_level()).map(recent).collect()
+    series.filter(|series| series.is_level()).map(recent).collect()
 }
 
 impl Recent {
-    /// A store with nothing else in it. Of each instrument it has one series, whose points are the sums at the ends of the
+    /// A store with nothing else in it. Of each name it has one series, whose points are the sums at the ends of the
     /// seconds: to sum them up for each second anew would take as many looks as there are points, for each.
     pub(crate) fn into_store(self) -> Store {
         let ends: Vec<u64> =
             self.live.seconds().map(|second| (second.time + 1).saturating_mul(SECOND)).collect();
         let mut store = Store { live: self.live, revision: self.revision, ..Store::new(self.limits) };
-        for (identity, series) in self.instruments {
+        for (name, series) in self.series {
             let mut sums = vec![None; ends.len()];
             series.into_iter().for_each(|measured| add(&mut sums, &ends, measured));
             let points = ends.iter().zip(sums).map(|(end, sum)| Point { time: *end, data: data(sum) });
             let series = HashMap::from([(0, Series::summed(points.collect()))]);
-            store.metrics.instruments.insert(identity, Instrument { description: "".into(), series });
+            let identity = Identity { name: name.into(), shape: Shape::Gauge, unit: "".into() };
+            store.metrics.instruments.insert(identity, Instrument::new("".into(), series));
         }
         store
     }
@@ -207,5 +204,25 @@ mod tests {
         let series = &instrument.series;
         let points: usize = series.values().map(|series| series.points.len()).sum();
         assert_eq!((series.len(), points), (1, SECONDS as usize));
+    }
+
+    /// Nor do instruments of one name that differ in the rest take a point for each second.
+    #[test]
+    fn many_units_become_one() {
+        let mut store = Store::new(Limits::DEFAULT);
+        for unit in 0..2_000 {
+            let gauge = measured::header(GAUGE);
+            let identity = Identity { unit: unit.to_string().into(), ..gauge.identity };
+            let header = Header { identity, ..gauge };
+            assert!(store.measure(&header, measured::measurement(NOW - SECOND, 1.0)));
+        }
+        store.live.advance(NOW);
+        let recent = store.recent(&[GAUGE], NOW).into_store();
+        let instruments = recent.metrics.named(GAUGE);
+        let series: Vec<&Series> = instruments.flat_map(|(_, of)| of.series.values()).collect();
+        let points: usize = series.iter().map(|series| series.points.len()).sum();
+        assert_eq!((series.len(), points), (1, SECONDS as usize));
+        let last = series[0].points.back().map(|point| &point.data);
+        assert!(matches!(last, Some(Data::Number(2_000.0))), "{last:?}");
     }
 }

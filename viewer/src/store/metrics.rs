@@ -1,54 +1,40 @@
+mod measurement;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use opentelemetry::trace::{SpanId, TraceId};
-
 use super::size;
 use crate::model::{Attributes, Resource, Scope, Text, find};
+
+pub(crate) use measurement::{
+    Course, Data, Distribution, Exemplar, Header, Identity, Measurement, Point, Sender, Shape,
+};
 
 /// The newest points of each series that are kept: ten minutes of seconds.
 const POINTS: usize = 600;
 const EXEMPLARS: usize = 8;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Shape {
-    Gauge,
-    Sum,
-    Histogram,
-    ExponentialHistogram,
-    Summary,
-}
-
-/// Which instrument it is. Two of one name that differ in the rest cannot be drawn together, nor added.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Identity {
-    pub(crate) name: Text,
-    pub(crate) shape: Shape,
-    pub(crate) unit: Text,
-}
-
-/// How the points of a series follow each other. Processes that measure the same may do so in different ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Course {
-    pub(crate) is_monotonic: bool,
-    /// Absent for gauges.
-    pub(crate) is_cumulative: Option<bool>,
-}
-
-/// What is said once for all points of a metric that are sent together.
-#[derive(Clone, Debug)]
-pub(crate) struct Header {
-    pub(crate) identity: Identity,
-    pub(crate) description: Text,
-    pub(crate) course: Course,
-}
-
 #[derive(Debug)]
 pub(crate) struct Instrument {
     pub(crate) description: Text,
     pub(crate) series: HashMap<u64, Series>,
+    /// What the table of them takes. It tells a lower capacity when some have gone, and is as large as before.
+    table: usize,
+}
+
+impl Instrument {
+    pub(super) fn new(description: Text, series: HashMap<u64, Series>) -> Self {
+        let table = size::table::<(u64, Series)>(series.capacity());
+        Self { description, series, table }
+    }
+
+    /// Tells by how much the table has grown.
+    fn grown(&mut self) -> usize {
+        let table = size::table::<(u64, Series)>(self.series.capacity()).max(self.table);
+        table - std::mem::replace(&mut self.table, table)
+    }
 }
 
 #[derive(Debug)]
@@ -61,60 +47,6 @@ pub(crate) struct Series {
     pub(crate) exemplars: VecDeque<Exemplar>,
     /// Of its attributes and points, on the heap.
     cost: usize,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Point {
-    pub(crate) time: u64,
-    pub(crate) data: Data,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Data {
-    Number(f64),
-    Distribution(Box<Distribution>),
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Distribution {
-    pub(crate) count: u64,
-    pub(crate) sum: f64,
-    /// Where each bucket ends. The last one has no end, so there is one more of `counts`.
-    pub(crate) bounds: Arc<[f64]>,
-    pub(crate) counts: Box<[u64]>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Exemplar {
-    pub(crate) time: u64,
-    pub(crate) value: f64,
-    pub(crate) trace: TraceId,
-    pub(crate) span: SpanId,
-}
-
-/// A point on its way in.
-#[derive(Debug)]
-pub(crate) struct Measurement {
-    pub(crate) resource: Arc<Resource>,
-    pub(crate) scope: Arc<Scope>,
-    pub(crate) attributes: Attributes,
-    pub(crate) point: Point,
-    pub(crate) exemplars: Vec<Exemplar>,
-    /// Of the attributes, on the heap.
-    pub(crate) cost: usize,
-}
-
-impl Point {
-    fn bytes(&self) -> usize {
-        let data = match &self.data {
-            Data::Number(_) => 0,
-            Data::Distribution(distribution) => {
-                let counts = size::vec::<u64>(distribution.counts.len());
-                size_of::<Distribution>() + counts + size::shared::<f64>(distribution.bounds.len())
-            }
-        };
-        size_of::<Self>() + data
-    }
 }
 
 /// What was measured lately.
@@ -140,14 +72,13 @@ impl Metrics {
         if bytes > self.most_bytes / 16 {
             return None;
         }
-        let key = self.key(header.course, &measurement);
+        let key = self.hasher.hash_one((header.course, measurement.sender.digest, &measurement.attributes));
         if !self.instruments.contains_key(&header.identity) {
-            let instrument = Instrument { description: header.description.clone(), series: HashMap::new() };
+            let instrument = Instrument::new(header.description.clone(), HashMap::new());
             self.bytes += instrument_bytes(&header.identity, &instrument);
             self.instruments.insert(header.identity.clone(), instrument);
         }
         let instrument = self.instruments.get_mut(&header.identity).expect("it has just been inserted");
-        let before = instrument.series.capacity();
         let series = instrument.series.entry(key).or_insert_with(|| {
             self.bytes += measurement.cost;
             Series::new(header.course, &measurement)
@@ -158,18 +89,8 @@ impl Metrics {
         self.points += 1 - evicted;
         self.bytes += series.cost;
         self.bytes -= cost;
-        let tables = size::table::<(u64, Series)>(instrument.series.capacity());
-        self.bytes += tables - size::table::<(u64, Series)>(before);
+        self.bytes += instrument.grown();
         Some(evicted + self.bound())
-    }
-
-    fn key(&self, course: Course, measurement: &Measurement) -> u64 {
-        // Two processes of the same resource are told apart by its attributes, if they have `service.instance.id`.
-        let attributes = |attributes: &Attributes| format!("{attributes:?}");
-        let (resource, scope) = (&measurement.resource, &measurement.scope);
-        let sender =
-            (attributes(&resource.attributes), &scope.name, &scope.version, attributes(&scope.attributes));
-        self.hasher.hash_one((course, sender, attributes(&measurement.attributes)))
     }
 
     /// All that have this name.
@@ -216,8 +137,7 @@ impl Metrics {
             instrument.series.remove(&key);
         }
         if instrument.series.is_empty() {
-            let table = size::table::<(u64, Series)>(instrument.series.capacity());
-            self.bytes -= table + instrument_bytes(identity, instrument);
+            self.bytes -= instrument.table + instrument_bytes(identity, instrument);
             self.instruments.remove(identity);
         }
         count
@@ -246,8 +166,8 @@ impl Series {
     fn new(course: Course, measurement: &Measurement) -> Self {
         Self {
             course,
-            resource: measurement.resource.clone(),
-            scope: measurement.scope.clone(),
+            resource: measurement.sender.resource.clone(),
+            scope: measurement.sender.scope.clone(),
             attributes: measurement.attributes.clone(),
             points: VecDeque::new(),
             exemplars: VecDeque::new(),
@@ -323,13 +243,31 @@ pub(crate) mod tests {
 
     /// A shop measured this number then.
     pub(crate) fn measurement(time: u64, number: f64) -> Measurement {
+        let resource = Arc::new(Resource { service: "shop".into(), attributes: [].into() });
         Measurement {
-            resource: Arc::new(Resource { service: "shop".into(), attributes: [].into() }),
-            scope: Arc::default(),
+            sender: Sender::new(resource),
             attributes: [].into(),
             point: Point { time, data: Data::Number(number) },
             exemplars: Vec::new(),
             cost: 0,
+        }
+    }
+    /// A table may tell a lower capacity after some have gone than it has room for.
+    #[test]
+    fn what_has_gone_takes_nothing() {
+        let mut metrics = Metrics::new(1_000, 1 << 20);
+        for _ in 0..100 {
+            // As many as a table of 32 places takes.
+            for process in 0..28 {
+                let instance =
+                    crate::model::Attribute { key: "n".into(), value: crate::model::Value::Int(process) };
+                let resource = Arc::new(Resource { service: "shop".into(), attributes: [instance].into() });
+                let measurement = Measurement { sender: Sender::new(resource), ..measurement(1, 1.0) };
+                assert_eq!(metrics.push(&header("n"), measurement), Some(0));
+            }
+            let keys: Vec<u64> = metrics.instruments[&header("n").identity].series.keys().copied().collect();
+            keys.into_iter().for_each(|key| assert_eq!(metrics.shorten(&header("n").identity, key), 1));
+            assert_eq!((metrics.points(), metrics.bytes()), (0, 0));
         }
     }
 }

@@ -23,8 +23,8 @@ pub(crate) use intern::{Draft, Interner};
 pub(crate) use live::{Failure, Live, Second};
 pub(crate) use logs::Logs;
 pub(crate) use metrics::{
-    Course, Data, Distribution, Exemplar, Header, Identity, Instrument, Measurement, Metrics, Point, Series,
-    Shape,
+    Course, Data, Distribution, Exemplar, Header, Identity, Instrument, Measurement, Metrics, Point, Sender,
+    Series, Shape,
 };
 pub(crate) use running::{Running, RunningSpan};
 pub(crate) use samples::{Key, Sample};

@@ -392,8 +392,8 @@ fn processes_and_libraries_have_series_of_their_own() {
     let mut metrics = Metrics::new(1_000, 1 << 20);
     let senders = [(1, "a", "1"), (2, "a", "1"), (1, "a", "1"), (1, "b", "1"), (1, "b", "2"), (2, "a", "1")];
     for (process, name, version) in senders {
-        let (resource, scope) = (resource(process), scope(name, version));
-        let measurement = Measurement { resource, scope, ..measured::measurement(1, 1.0) };
+        let sender = Sender::new(resource(process)).with(scope(name, version));
+        let measurement = Measurement { sender, ..measured::measurement(1, 1.0) };
         assert_eq!(metrics.push(&measured::header("n"), measurement), Some(0));
     }
     assert_eq!((metrics.series(), metrics.points()), (4, 6));

@@ -69,6 +69,19 @@ async fn line(stream: &mut TcpStream) -> String {
     String::from_utf8(line).unwrap()
 }
 
+/// Asks until it is answered so.
+async fn answered(expected: &str, ask: impl AsyncFn() -> TcpStream) -> TcpStream {
+    let asked = async {
+        loop {
+            let mut stream = ask().await;
+            if line(&mut stream).await == expected {
+                return stream;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, asked).await.expect("it is answered so")
+}
+
 /// Whether what comes says when to come again.
 async fn says_when_to_come_again(mut stream: TcpStream) {
     let mut answer = Vec::new();
@@ -146,22 +159,12 @@ async fn bodies_that_come_at_once_have_a_bound_together() {
     };
     // Half of it waits in the server as soon as the other is refused.
     let half = connect(address, (head(10) + "12345").as_bytes()).await;
-    let refused = loop {
-        let mut other = connect(address, (head(4) + "1234").as_bytes()).await;
-        let line = line(&mut other).await;
-        if line != "HTTP/1.1 200 OK" {
-            break line;
-        }
-    };
-    assert_eq!(refused, "HTTP/1.1 503 Service Unavailable");
+    let other = async || connect(address, (head(4) + "1234").as_bytes()).await;
+    answered("HTTP/1.1 503 Service Unavailable", other).await;
     drop(half);
     // What was given up counts no longer.
-    loop {
-        let mut other = connect(address, (head(8) + "12345678").as_bytes()).await;
-        if line(&mut other).await == "HTTP/1.1 200 OK" {
-            break;
-        }
-    }
+    let whole = async || connect(address, (head(8) + "12345678").as_bytes()).await;
+    answered("HTTP/1.1 200 OK", whole).await;
 }
 
 /// All of them wait in the system's queue, with what they ask, before the server looks at it for the first time.
@@ -216,13 +219,8 @@ async fn large_answers_that_nobody_reads_have_a_bound_together() {
     assert_eq!(line(&mut ask("/").await).await, "HTTP/1.1 200 OK");
     // What is taken to its end, or given up, counts no longer.
     is_closed(unread).await;
-    let given_up = loop {
-        let mut other = ask("/large").await;
-        if line(&mut other).await == "HTTP/1.1 200 OK" {
-            break other;
-        }
-    };
+    let given_up = answered("HTTP/1.1 200 OK", async || ask("/large").await).await;
     assert_eq!(line(&mut ask("/large").await).await, "HTTP/1.1 503 Service Unavailable");
     drop(given_up);
-    while line(&mut ask("/large").await).await != "HTTP/1.1 200 OK" {}
+    answered("HTTP/1.1 200 OK", async || ask("/large").await).await;
 }

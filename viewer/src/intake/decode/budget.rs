@@ -39,10 +39,15 @@ impl Budget {
     /// One more comes into a list that has so many. It has room for four, or for one that is large, and then for twice as many as
     /// before; while it is copied there are both.
     pub(super) fn grow(&mut self, size: usize, count: usize) -> Result<(), Unsound> {
+        self.grow_all(1, size, count)
+    }
+
+    /// The same of several lists that grow together.
+    pub(super) fn grow_all(&mut self, lists: usize, size: usize, count: usize) -> Result<(), Unsound> {
         let first = if size > 1_024 { 1 } else { 4 };
         match count {
-            0 => self.spend(first * size),
-            _ => self.double(size, count, first),
+            0 => self.spend(lists * first * size),
+            _ => self.double(lists * size, count, first),
         }
     }
 

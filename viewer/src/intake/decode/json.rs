@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::shapes::{ANY_VALUE, Field, Of, Shape};
@@ -13,6 +14,8 @@ const NESTED: usize = 128 * 4 * ENTRY;
 const ENTRY: usize = 64;
 /// A value, as serde keeps it and as serde_json does.
 const VALUE: usize = 32;
+/// What a value of serde_json's becomes at most: an attribute of OTLP's.
+const BECOMES: usize = size_of::<KeyValue>();
 
 pub(super) fn weigh(shape: &'static Shape, bytes: &[u8], budget: &mut Budget) -> Result<(), Unsound> {
     budget.spend(NESTED)?;
@@ -93,8 +96,8 @@ impl Walk<'_> {
     /// What serde keeps is there once for each value around it. Each message is whole, and what was kept of it gone, before the
     /// next one comes.
     fn keep<E: Error>(&mut self, size: usize, count: usize) -> Result<(), E> {
-        let size = size * self.depth.max(1);
-        self.spend(|budget| budget.keep(|budget| budget.grow(size, count)))
+        let lists = self.depth.max(1);
+        self.spend(|budget| budget.keep(|budget| budget.grow_all(lists, size, count)))
     }
 
     /// What is found under this key, and as what it is kept.
@@ -228,7 +231,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             match in_list {
                 Held::Not => {}
                 Held::Content => self.keep(VALUE, before)?,
-                Held::Tree => self.spend(|budget| budget.grow(VALUE, before))?,
+                Held::Tree => self.spend(|budget| budget.grow(VALUE + BECOMES, before))?,
             }
             if let Some(field) = field {
                 self.element(field, before)?;

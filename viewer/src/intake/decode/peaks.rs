@@ -1,5 +1,7 @@
 //! What is weighed is what is taken, counted by the allocator.
 
+mod files;
+
 use std::process::Command;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -307,6 +309,27 @@ fn a_long_text_weighs_its_copies() {
                 r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{{value}}}}}]}}]}}]}}"#
             );
             covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
+        }
+    });
+}
+
+/// Of what is nested there is a copy for each value around it.
+#[test]
+fn what_is_nested_weighs_its_copies() {
+    alone("what_is_nested_weighs_its_copies", || {
+        for (before, after) in [
+            (r#"{"arrayValue":{"values":["#, "]}}"),
+            (r#"{"kvlistValue":{"values":[{"key":"k","value":"#, "}]}}"),
+        ] {
+            let numbers = [r#"{"intValue":"1"}"#; 1_000].join(",");
+            let list = format!(r#"{{"arrayValue":{{"values":[{numbers}]}}}}"#);
+            for depth in [1, 14, 15, 16, 20, 28] {
+                let value = before.repeat(depth) + &list + &after.repeat(depth);
+                let body = format!(
+                    r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{value}}}]}}]}}]}}"#
+                );
+                covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
+            }
         }
     });
 }

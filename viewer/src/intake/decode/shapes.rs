@@ -1,5 +1,6 @@
 //! What messages are made of, as far as it takes memory of its own: lists. What is there once at most is in its owner.
 
+use opentelemetry::trace::TraceId;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -213,6 +214,11 @@ const fn twice<T>(name: &'static str, shape: &'static Shape) -> Field {
     Field { becomes: size_of::<T>(), ..Field::list(0, name, size_of::<T>(), Of::Message(shape)) }
 }
 
+/// Each has the trace's id, which is said once.
+const fn of_trace<T>(name: &'static str, shape: &'static Shape) -> Field {
+    Field { becomes: size_of::<T>() + size_of::<TraceId>(), ..twice::<T>(name, shape) }
+}
+
 /// Each becomes a pair of its own and an attribute of OTLP's.
 const fn pairs(name: &'static str) -> Field {
     let becomes = size_of::<common::KeyValue>();
@@ -228,10 +234,12 @@ static JAEGER_TRACE: Shape = shape(&[
     },
     // A table has up to twice the room of a list.
     Field {
-        becomes: size_of::<trace::ResourceSpans>(),
+        becomes: size_of::<trace::ResourceSpans>() + SERVICE_NAME,
         ..Field::list(0, "processes", 2 * size_of::<trace::ResourceSpans>(), Of::Map(&JAEGER_PROCESS))
     },
 ]);
+/// An attribute of a list of its own, with its key.
+const SERVICE_NAME: usize = 4 * size_of::<common::KeyValue>() + "service.name".len();
 /// A list and a table.
 type JaegerTrace = [usize; 9];
 static JAEGER_PROCESS: Shape = shape(&[tags("tags")]);
@@ -251,8 +259,8 @@ const fn tags(name: &'static str) -> Field {
 pub(crate) static DOCUMENT: Shape = shape(&[
     twice::<[usize; 3]>("resources", &DOCUMENT_PAIRS),
     twice::<common::InstrumentationScope>("scopes", &DOCUMENT_PAIRS),
-    twice::<trace::Span>("spans", &DOCUMENT_SPAN),
-    twice::<logs::LogRecord>("logs", &DOCUMENT_LOG),
+    of_trace::<trace::Span>("spans", &DOCUMENT_SPAN),
+    of_trace::<logs::LogRecord>("logs", &DOCUMENT_LOG),
 ]);
 static DOCUMENT_PAIRS: Shape = shape(&[pairs("attributes")]);
 static DOCUMENT_SPAN: Shape = shape(&[

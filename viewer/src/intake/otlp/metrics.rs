@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use opentelemetry::trace::{SpanId, TraceId};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
@@ -10,9 +8,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 
 use super::super::{Refusal, Report};
 use super::common::{attributes, cost, resource, scope};
-use crate::model::{Resource, Scope, cut};
+use crate::model::cut;
 use crate::store::{
-    Course, Data, Distribution, Draft, Exemplar, Header, Identity, Measurement, Point, Shape, Store,
+    Course, Data, Distribution, Draft, Exemplar, Header, Identity, Measurement, Point, Sender, Shape, Store,
 };
 
 const TOO_LARGE: Refusal = Refusal("it is larger than a sixteenth of what all metrics may take");
@@ -29,28 +27,19 @@ pub(crate) fn take(store: &mut Store, sent: &[ResourceMetrics]) -> Report {
     let mut report = Report::default();
     for group in sent {
         let mut draft = Draft::new(&mut store.interner);
-        let resource = resource(&mut draft, group.resource.as_ref());
+        let process = resource(&mut draft, group.resource.as_ref()).map(Sender::new);
         let own = draft.cost();
         for group in &group.scope_metrics {
             let mut draft = Draft::new(&mut store.interner);
             let scope = scope(&mut draft, group.scope.as_ref(), &group.schema_url);
             let own = own + draft.cost();
-            let sender = resource.clone().and_then(|resource| Ok(Sender { resource, scope: scope?, own }));
+            let sender = process.clone().and_then(|process| Ok(process.with(scope?)));
             for sent in &group.metrics {
-                report = report.and(metric(store, sent, &sender));
+                report = report.and(metric(store, sent, &sender, own));
             }
         }
     }
     report
-}
-
-/// Who measured it.
-#[derive(Clone)]
-struct Sender {
-    resource: Arc<Resource>,
-    scope: Arc<Scope>,
-    /// What of it is not shared, on the heap.
-    own: usize,
 }
 
 /// A point before it is known whose it is.
@@ -62,7 +51,8 @@ struct Sent<'a> {
     data: Result<Data, Refusal>,
 }
 
-fn metric(store: &mut Store, sent: &Metric, sender: &Result<Sender, Refusal>) -> Report {
+/// `own` is what of its sender is not shared, on the heap.
+fn metric(store: &mut Store, sent: &Metric, sender: &Result<Sender, Refusal>, own: usize) -> Report {
     let mut report = Report::default();
     let Some(data) = &sent.data else { return report };
     let header = header(&mut Draft::new(&mut store.interner), sent, data);
@@ -71,6 +61,7 @@ fn metric(store: &mut Store, sent: &Metric, sender: &Result<Sender, Refusal>) ->
             continue;
         }
         let draft = &mut Draft::new(&mut store.interner);
+        draft.owns(own);
         let measurement = sender.clone().and_then(|sender| measurement(draft, sent, sender));
         report.note(match measurement {
             Ok(measurement) => store.measure(&header, measurement).then_some(()).ok_or(TOO_LARGE),
@@ -114,16 +105,11 @@ fn points(data: &metric::Data) -> Vec<Sent<'_>> {
     }
 }
 
-fn measurement(
-    draft: &mut Draft<'_>,
-    sent: Sent<'_>,
-    Sender { resource, scope, own }: Sender,
-) -> Result<Measurement, Refusal> {
-    draft.owns(own);
+fn measurement(draft: &mut Draft<'_>, sent: Sent<'_>, sender: Sender) -> Result<Measurement, Refusal> {
     let attributes = attributes(draft, sent.attributes)?;
     let point = Point { time: sent.time, data: sent.data? };
     let exemplars = sent.exemplars.iter().filter_map(exemplar).collect();
-    Ok(Measurement { resource, scope, attributes, point, exemplars, cost: cost(draft)? as usize })
+    Ok(Measurement { sender, attributes, point, exemplars, cost: cost(draft)? as usize })
 }
 
 fn number(sent: &NumberDataPoint) -> Sent<'_> {
@@ -204,4 +190,45 @@ fn exemplar(sent: &SentExemplar) -> Option<Exemplar> {
         exemplar::Value::AsInt(int) => int as f64,
     };
     (trace != TraceId::INVALID).then_some(Exemplar { time: sent.time_unix_nano, value, trace, span })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+    use opentelemetry_proto::tonic::metrics::v1::{Gauge, ScopeMetrics};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+
+    use super::*;
+    use crate::store::Limits;
+
+    /// What takes minutes if each point looks at all that its process says.
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_long_resource_is_looked_at_once() {
+        let pair = |n: usize| KeyValue {
+            key: format!("{n}"),
+            value: Some(AnyValue { value: Some(any_value::Value::StringValue("x".repeat(256))) }),
+            ..KeyValue::default()
+        };
+        let resource = Some(Resource { attributes: (0..1_200).map(pair).collect(), ..Resource::default() });
+        let point = |time| NumberDataPoint {
+            time_unix_nano: time,
+            value: Some(number_data_point::Value::AsInt(1)),
+            ..NumberDataPoint::default()
+        };
+        let gauge = |points| metric::Data::Gauge(Gauge { data_points: (1..=points).map(point).collect() });
+        let metrics = [10_000, 1].map(|points| Metric { data: Some(gauge(points)), ..Metric::default() });
+        let [many, one] =
+            metrics.map(|metric| ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() });
+        let scope_metrics = std::iter::once(many).chain(vec![one; 5_000]).collect();
+        let mut store = Store::new(Limits::DEFAULT);
+        let start = Instant::now();
+        let report =
+            take(&mut store, &[ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }]);
+        assert_eq!((report.accepted, report.rejected, store.metrics.series()), (15_000, 0, 1));
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    }
 }

@@ -143,14 +143,17 @@ async fn who_asks_while_it_is_told_to_go_is_answered() {
 #[tokio::test]
 async fn who_asks_while_it_is_told_to_go_is_answered_however_long_that_takes() {
     let address = start(Allowance { head: SHORT, leaving: SHORT, ..AT_EASE }).await;
-    loop {
-        let mut client = Client::greet(address).await;
-        client.is_sent_away(NO_ERROR).await;
-        client.say(&ask(1, "/slow", &[])).await;
-        if client.next_of(HEADERS).await.is_some() {
-            break;
+    let asked = async {
+        loop {
+            let mut client = Client::greet(address).await;
+            client.is_sent_away(NO_ERROR).await;
+            client.say(&ask(1, "/slow", &[])).await;
+            if client.next_of(HEADERS).await.is_some() {
+                break;
+            }
         }
-    }
+    };
+    tokio::time::timeout(SOON, asked).await.expect("it is answered");
 }
 
 /// It sleeps while it is told to go, and wakes up with a question. Who comes after it is told after it.
