@@ -17,7 +17,7 @@ pub(crate) type Text = Arc<str>;
 pub(crate) type Attributes = Arc<[Attribute]>;
 
 /// Who sent it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Resource {
     /// `service.name`, which is among the attributes too.
     pub(crate) service: Text,
@@ -25,7 +25,7 @@ pub(crate) struct Resource {
 }
 
 /// By which instrumentation it was made.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Scope {
     pub(crate) name: Text,
     pub(crate) version: Text,

@@ -1,6 +1,6 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::mem::discriminant;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,7 +12,7 @@ use super::{Attributes, Text};
 /// The largest whole number that JavaScript has without loss.
 const SAFE: u64 = 1 << 53;
 
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Attribute {
     pub(crate) key: Text,
     pub(crate) value: Value,
@@ -42,28 +42,55 @@ impl Value {
             _ => None,
         }
     }
-}
 
-/// Resources are compared to be shared, and `NaN` is the same as `NaN` there.
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Empty, Self::Empty) => true,
-            (Self::Text(one), Self::Text(other)) => one == other,
-            (Self::Bool(one), Self::Bool(other)) => one == other,
-            (Self::Int(one), Self::Int(other)) => one == other,
-            (Self::Double(one), Self::Double(other)) => one.to_bits() == other.to_bits(),
-            (Self::Bytes(one), Self::Bytes(other)) => one == other,
-            (Self::Array(one), Self::Array(other)) => one == other,
-            (Self::Map(one), Self::Map(other)) => one == other,
-            _ => false,
+    /// The place of its type among all.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Empty => 0,
+            Self::Text(_) => 1,
+            Self::Bool(_) => 2,
+            Self::Int(_) => 3,
+            Self::Double(_) => 4,
+            Self::Bytes(_) => 5,
+            Self::Array(_) => 6,
+            Self::Map(_) => 7,
         }
     }
 }
 
+/// `NaN` is the same as `NaN`, since what is the same is shared.
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one.cmp(other),
+            (Self::Bool(one), Self::Bool(other)) => one.cmp(other),
+            (Self::Int(one), Self::Int(other)) => one.cmp(other),
+            (Self::Double(one), Self::Double(other)) => one.total_cmp(other),
+            (Self::Bytes(one), Self::Bytes(other)) => one.cmp(other),
+            (Self::Array(one), Self::Array(other)) => one.cmp(other),
+            (Self::Map(one), Self::Map(other)) => one.cmp(other),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Value {}
+
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        discriminant(self).hash(state);
+        self.rank().hash(state);
         match self {
             Self::Empty => {}
             Self::Text(text) => text.hash(state),

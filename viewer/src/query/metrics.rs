@@ -160,13 +160,16 @@ impl<'a> Wanted<'a> {
 /// The points of an instrument, the series with the newest points first.
 pub(crate) fn series(store: &Store, wanted: Wanted<'_>, range: Range, limit: usize) -> Option<AllSeries> {
     let (identity, mut all) = wanted.find(store)?;
-    let named = |series: &Series| format!("{:?} {:?} {:?}", series.attributes, series.resource, series.scope);
-    all.sort_by_cached_key(|series| (Reverse(series.last()), named(series), temporality(series.course)));
+    all.sort_by(|one, other| rank(one).cmp(&rank(other)));
     let truncated = all.len() > limit;
     all.truncate(limit);
     let scanned = all.iter().map(|series| series.points.len() as Scanned).sum();
     let series = all.into_iter().map(|series| one(identity.shape, series, range)).collect();
     Some(AllSeries { head: Head::of(identity), truncated, series, scanned })
+}
+
+fn rank(of: &Series) -> impl Ord + '_ {
+    (Reverse(of.last()), &of.attributes, &of.resource, &of.scope, temporality(of.course))
 }
 
 fn one(shape: Shape, series: &Series, range: Range) -> OneSeries {

@@ -2,8 +2,6 @@
 
 mod files;
 
-use std::process::Command;
-
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -22,7 +20,6 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
-use peak_alloc::PeakAlloc;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::Serialize;
@@ -30,26 +27,11 @@ use serde::Serialize;
 use super::tests::{Lists, OF_LOGS, OF_METRICS, OF_TRACES, bomb, empty};
 use super::*;
 
-#[global_allocator]
-static HEAP: PeakAlloc = PeakAlloc;
-
-/// The allocator counts for the whole process, so this is done in one of its own.
-fn alone(test: &str, measure: impl FnOnce()) {
-    const ALONE: &str = "OTELHTTP_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        return measure();
-    }
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    let test = format!("{}::{test}", module_path!().split_once("::").unwrap().1);
-    let output =
-        program.args(["--exact", &test, "--nocapture", "--test-threads=1"]).env(ALONE, "").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    print!("{said}");
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+/// What is made, and what that took of the heap at most. Only this thread is counted.
+fn made<T>(make: impl FnOnce() -> T) -> (T, usize) {
+    let mut made = None;
+    let info = allocation_counter::measure(|| made = Some(make()));
+    (made.expect("it has been made"), usize::try_from(info.bytes_max).expect("as much as there is"))
 }
 
 /// What a body weighs, and what it takes at most while it is decoded.
@@ -58,12 +40,7 @@ fn measured<T: Message + Default + DeserializeOwned + Shaped>(
     bytes: &[u8],
 ) -> (usize, usize) {
     let weight = format.weigh::<T>(bytes).unwrap();
-    let before = HEAP.current_usage();
-    HEAP.reset_peak_usage();
-    let decoded: T = format.decode(bytes).unwrap();
-    let peak = HEAP.peak_usage() - before;
-    drop(decoded);
-    (weight, peak)
+    (weight, made(|| format.decode::<T>(bytes).unwrap()).1)
 }
 
 fn pair(key: &str, value: &str) -> KeyValue {
@@ -242,19 +219,17 @@ impl Check for Weighed {
 
 #[test]
 fn what_is_sent_weighs_what_it_takes() {
-    alone("what_is_sent_weighs_what_it_takes", || {
-        let mut weighed = Weighed::default();
-        for count in [1, 4, 5, 300] {
-            honest(count, &mut weighed);
-        }
-        // Longer than serde makes room for before it reads.
-        let data_points = vec![NumberDataPoint::default(); 12_000];
-        weighed.check("a long list", &metrics(vec![metric(Data::Gauge(Gauge { data_points }))]));
-        println!(
-            "weighs at most {:.3} of what protobuf takes, and {:.3} of JSON",
-            weighed.most[0], weighed.most[1]
-        );
-    });
+    let mut weighed = Weighed::default();
+    for count in [1, 4, 5, 300] {
+        honest(count, &mut weighed);
+    }
+    // Longer than serde makes room for before it reads.
+    let data_points = vec![NumberDataPoint::default(); 12_000];
+    weighed.check("a long list", &metrics(vec![metric(Data::Gauge(Gauge { data_points }))]));
+    println!(
+        "weighs at most {:.3} of what protobuf takes, and {:.3} of JSON",
+        weighed.most[0], weighed.most[1]
+    );
 }
 
 /// So many empty messages, at each place where there can be any.
@@ -268,70 +243,60 @@ fn what_is_empty_weighs_what_it_takes() {
             }
         }
     }
-    alone("what_is_empty_weighs_what_it_takes", || {
-        check::<ExportTraceServiceRequest>(OF_TRACES);
-        check::<ExportLogsServiceRequest>(OF_LOGS);
-        check::<ExportMetricsServiceRequest>(OF_METRICS);
-        // Packed numbers, of one byte and of two, and some that are not packed.
-        for numbers in [&[1, 0x81, 1, 1, 0x81, 1][..], &[1; 1_000]] {
-            let body = bomb(&[2, 8, 1, 10, 2, 2, 1], numbers, numbers.len());
-            let (weight, peak) = measured::<ExportMetricsServiceRequest>(Format::Protobuf, &body);
-            assert_eq!(weight, peak);
-        }
-    });
+    check::<ExportTraceServiceRequest>(OF_TRACES);
+    check::<ExportLogsServiceRequest>(OF_LOGS);
+    check::<ExportMetricsServiceRequest>(OF_METRICS);
+    // Packed numbers, of one byte and of two, and some that are not packed.
+    for numbers in [&[1, 0x81, 1, 1, 0x81, 1][..], &[1; 1_000]] {
+        let body = bomb(&[2, 8, 1, 10, 2, 2, 1], numbers, numbers.len());
+        let (weight, peak) = measured::<ExportMetricsServiceRequest>(Format::Protobuf, &body);
+        assert_eq!(weight, peak);
+    }
 }
 
 /// The room of a text doubles too, when a longer one takes its place.
 #[test]
 fn a_text_that_comes_again_weighs_what_it_takes() {
-    alone("a_text_that_comes_again_weighs_what_it_takes", || {
-        let names = |lengths: &[usize]| -> Vec<u8> {
-            lengths.iter().flat_map(|length| bomb(&[5], b"a", *length)).collect()
-        };
-        for lengths in [&[8, 9][..], &[100, 101], &[1, 2, 9, 17, 33], &[1_000, 1_001, 2_001]] {
-            let span = names(lengths);
-            covers::<ExportTraceServiceRequest>(Format::Protobuf, &bomb(&[2, 2, 1], &span, span.len()));
-        }
-    });
+    let names = |lengths: &[usize]| -> Vec<u8> {
+        lengths.iter().flat_map(|length| bomb(&[5], b"a", *length)).collect()
+    };
+    for lengths in [&[8, 9][..], &[100, 101], &[1, 2, 9, 17, 33], &[1_000, 1_001, 2_001]] {
+        let span = names(lengths);
+        covers::<ExportTraceServiceRequest>(Format::Protobuf, &bomb(&[2, 2, 1], &span, span.len()));
+    }
 }
 
 /// What has escapes is put together in a buffer first, and bytes are read from a text.
 #[test]
 fn a_long_text_weighs_its_copies() {
-    alone("a_long_text_weighs_its_copies", || {
-        const LONG: usize = 1 << 20;
-        for value in [
-            format!(r#""stringValue":"\n{}""#, "x".repeat(LONG)),
-            format!(r#""bytesValue":"{}""#, "A".repeat(LONG)),
-            format!(r#""{}":1"#, "x".repeat(LONG)),
-        ] {
-            let body = format!(
-                r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{{value}}}}}]}}]}}]}}"#
-            );
-            covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
-        }
-    });
+    const LONG: usize = 1 << 20;
+    for value in [
+        format!(r#""stringValue":"\n{}""#, "x".repeat(LONG)),
+        format!(r#""bytesValue":"{}""#, "A".repeat(LONG)),
+        format!(r#""{}":1"#, "x".repeat(LONG)),
+    ] {
+        let body =
+            format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{{{value}}}}}]}}]}}]}}"#);
+        covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
+    }
 }
 
 /// Of what is nested there is a copy for each value around it.
 #[test]
 fn what_is_nested_weighs_its_copies() {
-    alone("what_is_nested_weighs_its_copies", || {
-        for (before, after) in [
-            (r#"{"arrayValue":{"values":["#, "]}}"),
-            (r#"{"kvlistValue":{"values":[{"key":"k","value":"#, "}]}}"),
-        ] {
-            let numbers = [r#"{"intValue":"1"}"#; 1_000].join(",");
-            let list = format!(r#"{{"arrayValue":{{"values":[{numbers}]}}}}"#);
-            for depth in [1, 14, 15, 16, 20, 28] {
-                let value = before.repeat(depth) + &list + &after.repeat(depth);
-                let body = format!(
-                    r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{value}}}]}}]}}]}}"#
-                );
-                covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
-            }
+    for (before, after) in [
+        (r#"{"arrayValue":{"values":["#, "]}}"),
+        (r#"{"kvlistValue":{"values":[{"key":"k","value":"#, "}]}}"),
+    ] {
+        let numbers = [r#"{"intValue":"1"}"#; 1_000].join(",");
+        let list = format!(r#"{{"arrayValue":{{"values":[{numbers}]}}}}"#);
+        for depth in [1, 14, 15, 16, 20, 28] {
+            let value = before.repeat(depth) + &list + &after.repeat(depth);
+            let body =
+                format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{value}}}]}}]}}]}}"#);
+            covers::<ExportLogsServiceRequest>(Format::Json, body.as_bytes());
         }
-    });
+    }
 }
 
 /// Builds whatever these bytes decide.
@@ -533,21 +498,19 @@ fn covers_merged(dice: &mut Dice<'_>) {
 
 #[test]
 fn nothing_takes_more_than_it_weighs() {
-    alone("nothing_takes_more_than_it_weighs", || {
-        let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
-        let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-        let decided = proptest::collection::vec(any::<u8>(), 0..400);
-        TestRunner::new_with_rng(config, rng)
-            .run(&decided, |decided| {
-                let dice = &mut Dice(&decided);
-                match dice.below(4) {
-                    0 => covers_both(&dice.traces()),
-                    1 => covers_both(&dice.logs()),
-                    2 => covers_both(&dice.metrics()),
-                    _ => covers_merged(dice),
-                }
-                Ok(())
-            })
-            .unwrap();
-    });
+    let config = Config { cases: 150, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let decided = proptest::collection::vec(any::<u8>(), 0..400);
+    TestRunner::new_with_rng(config, rng)
+        .run(&decided, |decided| {
+            let dice = &mut Dice(&decided);
+            match dice.below(4) {
+                0 => covers_both(&dice.traces()),
+                1 => covers_both(&dice.logs()),
+                2 => covers_both(&dice.metrics()),
+                _ => covers_merged(dice),
+            }
+            Ok(())
+        })
+        .unwrap();
 }
