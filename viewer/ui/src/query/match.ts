@@ -92,7 +92,7 @@ function found(row: Row, key: string, analysis: Analysis): Value[] {
 }
 
 /** What older instrumentation calls an attribute. */
-const OLDER: Readonly<Record<string, string | undefined>> = Object.assign(Object.create(null), {
+export const OLDER: Readonly<Record<string, string | undefined>> = Object.assign(Object.create(null), {
   'db.namespace': 'db.name',
   'db.system.name': 'db.system',
   'http.response.status_code': 'http.status_code',

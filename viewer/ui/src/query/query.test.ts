@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { analyse } from '../trace/analysis';
 import { span, trace } from '../trace/fixture';
-import { matcher } from './match';
+import { matcher, OLDER } from './match';
 import { parse, QueryError, quote, refined } from './parse';
 
 const analysis = analyse(
@@ -47,4 +48,11 @@ describe('a search', () => {
     expect(refined('b=c', 'b=c')).toBe('b=c');
     expect(refined('', 'b=c')).toBe('b=c');
   });
+});
+
+it('knows the same old names of attributes as the server', () => {
+  const table = readFileSync(new URL('../../../src/model/renamed.rs', import.meta.url), 'utf8');
+  const pairs = [...table.matchAll(/\("([a-z._]+)", "([a-z._]+)"\)/g)].map(([, now, older]) => [now, older]);
+  expect(pairs.length).toBeGreaterThan(5);
+  expect({ ...OLDER }).toEqual(Object.fromEntries(pairs));
 });
