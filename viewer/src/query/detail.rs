@@ -1,21 +1,19 @@
-use std::collections::HashMap;
+mod tally;
 
 use opentelemetry::trace::TraceId;
 use serde::Serialize;
 
+use tally::{Tally, of_codes, of_errors};
+
 use super::operations::{Gathered, Operation, Period};
-use super::{Durations, Range, Scanned, Told, matching, micros};
-use crate::model::{Kind, Span, find};
+use super::{Durations, Range, Scanned, matching, micros};
+use crate::model::{Kind, Span};
 use crate::search::Query;
 use crate::store::{Key, LATENCIES, Running, RunningSpan, Sample as Kept, Store};
 
 const DECADE: f64 = 10.0;
 const PARTS: usize = 60;
 const SAMPLES: usize = 10;
-const VALUES: usize = 10;
-/// Of each of these the most frequent values are told.
-const CODES: [&str; 4] =
-    ["http.response.status_code", "rpc.status_code", "rpc.response.status_code", "db.response.status_code"];
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,8 +24,8 @@ pub(crate) struct Detail {
     slowest: Vec<Sample>,
     failed: Vec<Sample>,
     running_now: Vec<Sample>,
-    status_codes: Vec<Counted>,
-    error_types: Vec<Counted>,
+    status_codes: Vec<Tally>,
+    error_types: Vec<Tally>,
     series: Series,
     pub(crate) scanned: Scanned,
 }
@@ -55,19 +53,6 @@ struct Sample {
     duration: u64,
     error: bool,
     message: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Counted {
-    value: String,
-    count: u64,
-    sample: Pointer,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Pointer {
-    trace: String,
-    span: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,17 +105,11 @@ pub(crate) fn detail(
         slowest: slowest(&spans, &samples),
         failed: failed(&spans, &samples),
         running_now: longest(runs, now),
-        status_codes: counted(&spans, code),
-        error_types: counted(&spans, error_type),
+        status_codes: of_codes(&spans),
+        error_types: of_errors(&spans),
         series: over_time(&spans, period),
         scanned,
     })
-}
-
-fn code(span: &Span) -> Option<Told<'_>> {
-    // Many spans have none, and each look for one of the keys goes through all attributes.
-    let has_one = span.attributes.iter().any(|attribute| attribute.key.ends_with("status_code"));
-    CODES.iter().filter(|_| has_one).find_map(|key| Told::of(span, key))
 }
 
 /// The kind of most of these spans, or else of those that run, or else of the samples that are kept.
@@ -264,33 +243,6 @@ fn longest(mut runs: Runs<'_>, now: u64) -> Vec<Sample> {
         message: String::new(),
     };
     runs.iter().take(SAMPLES).map(sample).collect()
-}
-
-/// "Describes a class of error the operation ended with"; of old instrumentation, the exception's type.
-fn error_type(span: &Span) -> Option<Told<'_>> {
-    if !span.is_error() {
-        return None;
-    }
-    let types = span.events().iter().filter_map(|event| find(&event.attributes, "exception.type"));
-    let exception = || types.filter_map(Told::value).next();
-    Told::of(span, "error.type").or_else(exception).or(Some(Told::Text("unknown")))
-}
-
-fn counted<'a>(spans: &[(TraceId, &'a Span)], value: impl Fn(&'a Span) -> Option<Told<'a>>) -> Vec<Counted> {
-    let mut counts: HashMap<Told<'a>, (u64, TraceId, &Span)> = HashMap::new();
-    for (trace, span) in spans {
-        if let Some(value) = value(span) {
-            counts.entry(value).or_insert((0, *trace, span)).0 += 1;
-        }
-    }
-    let counted = |(value, (count, trace, span)): (Told<'_>, (u64, TraceId, &Span))| {
-        let sample = Pointer { trace: trace.to_string(), span: span.id.to_string() };
-        Counted { value: value.to_string(), count, sample }
-    };
-    let mut counts: Vec<Counted> = counts.into_iter().map(counted).collect();
-    counts.sort_by(|one, other| (other.count, &one.value).cmp(&(one.count, &other.value)));
-    counts.truncate(VALUES);
-    counts
 }
 
 fn over_time(spans: &[(TraceId, &Span)], period: Period) -> Series {

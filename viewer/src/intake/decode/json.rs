@@ -1,9 +1,13 @@
 //! Walks JSON and builds nothing of it.
 
+mod key;
+
 use std::fmt;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use key::{Key, Named};
 
 use super::shapes::{ANY_VALUE, Field, Of, Shape};
 use super::{Budget, Unsound};
@@ -272,48 +276,5 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
-    }
-}
-
-/// What a key names.
-struct Named {
-    field: Option<&'static Field>,
-    length: usize,
-    is_escaped: bool,
-}
-
-struct Key(At);
-
-impl Key {
-    fn named(&self, name: &str, is_escaped: bool) -> Named {
-        let field = match self.0 {
-            At::Message(shape) => shape.fields.iter().find(|field| field.name == name),
-            _ => None,
-        };
-        Named { field, length: name.len(), is_escaped }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Named;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Named, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Named;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Named, E> {
-        Ok(self.named(name, false))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Named, E> {
-        Ok(self.named(name, true))
     }
 }
